@@ -1,0 +1,129 @@
+"""One open catalog: the file, and its tables by what they hold."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ragkit.catalog.database import FILE, FORMAT, SCHEMA, connect, decoded, errors
+from ragkit.catalog.ledger import Ledger
+from ragkit.catalog.texts import Texts
+from ragkit.catalog.vectors import VectorTable
+from ragkit.errors import IndexMissingError, IndexStaleError
+
+
+class Catalog:
+    """One open catalog. A writer's changes are kept at the end of each ``transaction``."""
+
+    def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
+        self.folder = folder
+        self.texts = Texts(connection)
+        self.vectors = VectorTable(connection, self.texts)
+        self.ledger = Ledger(connection)
+        self._db = connection
+
+    @classmethod
+    def create(cls, folder: Path) -> Catalog:
+        """Make an empty catalog in ``folder``, which exists and holds none."""
+        with errors(folder):
+            db = sqlite3.connect(folder / FILE, isolation_level=None)
+            try:
+                db.execute("PRAGMA page_size=8192")
+                db.execute("PRAGMA journal_mode=WAL")
+                db.executescript(f"BEGIN IMMEDIATE; {SCHEMA}; COMMIT")
+            except sqlite3.Error:
+                db.close()
+                raise
+        catalog = cls._configured(folder, db)
+        with catalog.transaction():
+            catalog.ledger.set_meta("format", FORMAT)
+        return catalog
+
+    @classmethod
+    def open(cls, folder: Path, *, writing: bool = False) -> Catalog:
+        """Open the catalog in ``folder``.
+
+        Raises:
+            IndexMissingError: there is none.
+            IndexStaleError: it is of another format.
+            IndexDamagedError: it is not a catalog.
+        """
+        file = folder / FILE
+        if not file.is_file():
+            raise IndexMissingError(f"no index at {folder}", hint="ragkit ingest FOLDER --offline")
+        with errors(folder):
+            catalog = cls._configured(folder, connect(file, writing=writing))
+            try:
+                found = catalog.ledger.meta("format")
+                if found != FORMAT:
+                    raise IndexStaleError(
+                        f"the index at {folder} has format {found}, this ragkit reads {FORMAT}",
+                        hint=f"delete {folder} and ingest again",
+                    )
+            except BaseException:
+                catalog.close()
+                raise
+        return catalog
+
+    @classmethod
+    def _configured(cls, folder: Path, db: sqlite3.Connection) -> Catalog:
+        db.text_factory = decoded
+        db.execute("PRAGMA synchronous=NORMAL")
+        db.execute("PRAGMA busy_timeout=10000")
+        db.execute("PRAGMA foreign_keys=ON")
+        return cls(folder, db)
+
+    def close(self) -> None:
+        """Close the file; a writer's log is folded into it."""
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Keep all writes in the block, or none of them.
+
+        Raises:
+            IndexWriteError: no space, no permission. Nothing of the block was kept.
+        """
+        with errors(self.folder):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Let every read in the block see the same state, whatever a writer does."""
+        with errors(self.folder):
+            self._db.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._db.execute("ROLLBACK")
+
+    def count(self, table: str) -> int:
+        """Return the number of rows of a table."""
+        return int(self._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+    def count_after(self, table: str, last_id: int) -> int:
+        """Return the number of rows of ``chunks`` or ``vectors`` above an id."""
+        row = self._db.execute(f"SELECT count(*) FROM {table} WHERE id>?", (last_id,)).fetchone()
+        return int(row[0])
+
+    def last_id(self, table: str) -> int:
+        """Return the highest id in ``chunks`` or ``vectors``, 0 if it is empty."""
+        return int(self._db.execute(f"SELECT coalesce(max(id),0) FROM {table}").fetchone()[0])
+
+    def damages(self, dim: int) -> list[str]:
+        """Read every row and return a line for each that is not what was written."""
+        found = [f"sqlite: {row}" for (row,) in self._db.execute("PRAGMA integrity_check(20)")]
+        return [
+            *(line for line in found if line != "sqlite: ok"),
+            *self.texts.damages(),
+            *self.vectors.damages(dim),
+        ]

@@ -1,0 +1,111 @@
+"""The SQLite file of a catalog: its tables, its seals, its errors.
+
+Every row carries a seal, a digest of what it holds, and is checked against it whenever it is read:
+SQLite itself notices few flipped bytes. Ids are never used twice, so that a cache may name a row
+that is gone but never a wrong one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ragkit.errors import IndexDamagedError, IndexWriteError
+
+FORMAT = "1"
+FILE = "catalog.sqlite"
+SCHEMA = """
+CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE roots(path TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE contents(id INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL UNIQUE,
+  type TEXT NOT NULL, title TEXT NOT NULL, language TEXT NOT NULL, text BLOB NOT NULL,
+  page_starts TEXT NOT NULL, pages_without_text TEXT NOT NULL, notes TEXT NOT NULL,
+  seal BLOB NOT NULL);
+CREATE TABLE sources(path TEXT PRIMARY KEY, content INTEGER NOT NULL REFERENCES contents(id),
+  size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, seen_ns INTEGER NOT NULL,
+  digest BLOB NOT NULL, seal BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX sources_content ON sources(content);
+CREATE INDEX sources_digest ON sources(digest);
+CREATE TABLE chunks(id INTEGER PRIMARY KEY AUTOINCREMENT, content INTEGER NOT NULL,
+  start INTEGER NOT NULL, end INTEGER NOT NULL, first_byte INTEGER NOT NULL,
+  bytes INTEGER NOT NULL, first_line INTEGER NOT NULL, last_line INTEGER NOT NULL, page INTEGER,
+  headings TEXT NOT NULL, vector INTEGER NOT NULL, seal BLOB NOT NULL);
+CREATE INDEX chunks_content ON chunks(content);
+CREATE INDEX chunks_vector ON chunks(vector);
+CREATE TABLE vectors(id INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL UNIQUE,
+  vector BLOB NOT NULL, seal BLOB NOT NULL);
+CREATE TABLE failures(path TEXT PRIMARY KEY, stage TEXT NOT NULL, reason TEXT NOT NULL,
+  permanent INTEGER NOT NULL, attempts INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE caches(kind TEXT NOT NULL, name TEXT NOT NULL, last_id INTEGER NOT NULL,
+  rows INTEGER NOT NULL, files TEXT NOT NULL, PRIMARY KEY(kind, name)) WITHOUT ROWID;
+CREATE TABLE removed(chunk INTEGER PRIMARY KEY);
+"""
+
+
+def digest_of(*parts: bytes) -> bytes:
+    """Return a 16-byte digest of byte strings, told apart by their lengths."""
+    state = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        state.update(len(part).to_bytes(8, "little"))
+        state.update(part)
+    return state.digest()
+
+
+_described = json.JSONEncoder(separators=(",", ":"), default=bytes.hex).encode
+
+
+def seal_of(blob: object, *fields: object) -> bytes:
+    """Return the seal of a row. Damage can change a column's type as well as its bytes."""
+    state = hashlib.blake2b(_described(fields).encode(), digest_size=16)
+    state.update(blob if isinstance(blob, bytes) else b"no blob")
+    return state.digest()
+
+
+def decoded(data: bytes) -> str:
+    """Return a text column; damaged UTF-8 is left to the row's seal."""
+    return data.decode("utf-8", "replace")
+
+
+def connect(file: Path, *, writing: bool) -> sqlite3.Connection:
+    """Open the file; one that lies in a folder that cannot be written is read as it stands."""
+    if writing:
+        return sqlite3.connect(file, isolation_level=None)
+    address = file.absolute().as_uri()
+    db = sqlite3.connect(f"{address}?mode=ro", uri=True, isolation_level=None)
+    try:
+        db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        db.close()
+        log = file.with_name(file.name + "-wal")
+        if log.exists() and log.stat().st_size:
+            raise
+        db = sqlite3.connect(f"{address}?immutable=1", uri=True, isolation_level=None)
+    return db
+
+
+@contextmanager
+def errors(folder: Path) -> Iterator[None]:
+    """Turn SQLite's errors into ours."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error) or "no such column" in str(error):
+            raise _not_ours(folder, error) from error
+        raise IndexWriteError(
+            f"cannot use the index at {folder}: {error}",
+            hint="free some space or check the folder's permissions, then run it again:"
+            " what was finished is kept",
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise _not_ours(folder, error) from error
+
+
+def _not_ours(folder: Path, error: sqlite3.Error) -> IndexDamagedError:
+    return IndexDamagedError(
+        f"{folder / FILE} is damaged or no catalog of ragkit: {error}",
+        hint=f"delete {folder} and ingest again; the documents themselves are not in it",
+    )

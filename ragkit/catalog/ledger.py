@@ -1,0 +1,93 @@
+"""What is known of the index as a whole: facts, roots, failures, and the files made from it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ragkit.types import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class CacheRecord:
+    """What a file made from the catalog holds: rows up to an id, and its files' checksums."""
+
+    kind: str  # "dense" or "lexical"
+    name: str
+    last_id: int  # of the vector or chunk last put into it
+    rows: int
+    files: tuple[tuple[str, int, int], ...]  # (name, bytes, crc32)
+
+
+class Ledger:
+    """The tables ``meta``, ``roots``, ``failures``, ``caches`` and ``removed``."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def meta(self, key: str) -> str | None:
+        """Return a fact about the whole index."""
+        row = self._db.execute("SELECT value FROM meta WHERE key=?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Keep a fact about the whole index."""
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES(?,?)", (key, value))
+
+    def roots(self) -> list[str]:
+        """Return the files and folders that were ever given to ingest."""
+        return [path for (path,) in self._db.execute("SELECT path FROM roots ORDER BY path")]
+
+    def add_root(self, path: str) -> None:
+        """Remember a file or folder that was given to ingest."""
+        self._db.execute("INSERT OR IGNORE INTO roots VALUES(?)", (path,))
+
+    def remove_root(self, path: str) -> None:
+        """Forget a file or folder that was given to ingest."""
+        self._db.execute("DELETE FROM roots WHERE path=?", (path,))
+
+    def failures(self) -> list[Failure]:
+        """Return the files that could not be read last time, by path."""
+        rows = self._db.execute("SELECT * FROM failures ORDER BY path")
+        return [Failure(p, stage, why, bool(final), n) for p, stage, why, final, n in rows]
+
+    def put_failure(self, failure: Failure) -> None:
+        """Keep why a file could not be read, and count the attempts."""
+        self._db.execute(
+            "INSERT INTO failures VALUES(?,?,?,?,1) ON CONFLICT(path) DO UPDATE SET"
+            " stage=excluded.stage, reason=excluded.reason, permanent=excluded.permanent,"
+            " attempts=attempts+1",
+            (failure.path, failure.stage, failure.reason, int(failure.permanent)),
+        )
+
+    def clear_failures(self, paths: Iterable[str]) -> None:
+        """Forget failures: the files were read, or are gone."""
+        self._db.executemany("DELETE FROM failures WHERE path=?", [(path,) for path in paths])
+
+    def caches(self, kind: str) -> list[CacheRecord]:
+        """Return the files made from the catalog, oldest rows first."""
+        return [
+            CacheRecord(kind_, name, last_id, rows, tuple((n, b, c) for n, b, c in json.loads(fs)))
+            for kind_, name, last_id, rows, fs in self._db.execute(
+                "SELECT * FROM caches WHERE kind=? ORDER BY last_id", (kind,)
+            )
+        ]
+
+    def set_caches(self, kind: str, records: Sequence[CacheRecord]) -> None:
+        """Replace what is known of the files of a kind."""
+        self._db.execute("DELETE FROM caches WHERE kind=?", (kind,))
+        for record in records:
+            self._db.execute(
+                "INSERT INTO caches VALUES(?,?,?,?,?)",
+                (kind, record.name, record.last_id, record.rows, json.dumps(record.files)),
+            )
+
+    def removed(self) -> list[int]:
+        """Return the chunks that are gone since the lexical cache was made."""
+        return [chunk for (chunk,) in self._db.execute("SELECT chunk FROM removed")]
+
+    def clear_removed(self) -> None:
+        """Forget the chunks that are gone: the lexical cache is without them."""
+        self._db.execute("DELETE FROM removed")

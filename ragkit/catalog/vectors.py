@@ -1,0 +1,89 @@
+"""Vectors, found by the digest of embedder and embedded text."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from ragkit.catalog.database import seal_of
+from ragkit.catalog.texts import Texts
+from ragkit.errors import IndexDamagedError
+from ragkit.types import FloatMatrix
+
+
+class VectorTable:
+    """The table ``vectors``; ``texts`` names the files of a damaged one."""
+
+    def __init__(self, connection: sqlite3.Connection, texts: Texts) -> None:
+        self._db = connection
+        self._texts = texts
+
+    def ids(self, keys: Iterable[bytes]) -> dict[bytes, int]:
+        """Return the ids of the vectors stored under ``keys``; a damaged one counts as missing."""
+        found = {}
+        for key in keys:
+            for id_, blob, seal in self._db.execute(
+                "SELECT id,vector,seal FROM vectors WHERE key=?", (key,)
+            ):
+                if seal == seal_of(blob, key):
+                    found[key] = int(id_)
+        return found
+
+    def put(self, keys: Sequence[bytes], rows: FloatMatrix) -> dict[bytes, int]:
+        """Keep ``rows`` ``(len(keys), dim)`` under ``keys``; return their ids."""
+        blobs = [row.tobytes() for row in np.ascontiguousarray(rows, "<f4")]
+        self._db.executemany("DELETE FROM vectors WHERE key=?", [(key,) for key in keys])
+        self._db.executemany(
+            "INSERT INTO vectors(key,vector,seal) VALUES(?,?,?)",
+            [(k, blob, seal_of(blob, k)) for k, blob in zip(keys, blobs, strict=True)],
+        )
+        select = "SELECT id FROM vectors WHERE key=?"
+        return {key: self._db.execute(select, (key,)).fetchone()[0] for key in keys}
+
+    def rows(self, ids: Iterable[int], dim: int) -> tuple[list[int], FloatMatrix]:
+        """Return the vectors that exist of ``ids``, as their ids and ``(len(ids), dim)`` rows."""
+        rows = [
+            row
+            for id_ in ids
+            for row in self._db.execute("SELECT id,key,vector,seal FROM vectors WHERE id=?", (id_,))
+        ]
+        return self._matrix(rows, dim)
+
+    def after(
+        self, last_id: int, dim: int, *, batch: int = 4096
+    ) -> Iterator[tuple[list[int], FloatMatrix]]:
+        """Yield the vectors written after ``last_id``, in order of id, some thousands at a time."""
+        found = self._db.execute(
+            "SELECT id,key,vector,seal FROM vectors WHERE id>? ORDER BY id", (last_id,)
+        )
+        while rows := found.fetchmany(batch):
+            yield self._matrix(rows, dim)
+
+    def _matrix(
+        self, rows: Sequence[tuple[int, bytes, bytes, bytes]], dim: int
+    ) -> tuple[list[int], FloatMatrix]:
+        for id_, key, blob, seal in rows:
+            if seal != seal_of(blob, key) or len(blob) != 4 * dim:
+                owner = self._db.execute(
+                    "SELECT content FROM chunks WHERE vector=?", (id_,)
+                ).fetchone()
+                raise self._texts.damaged(owner[0] if owner else 0, "a vector")
+        joined = b"".join(blob for _, _, blob, _ in rows)
+        return [row[0] for row in rows], np.frombuffer(joined, "<f4").reshape(len(rows), dim)
+
+    def remove_orphans(self) -> int:
+        """Drop the vectors that no chunk uses; return how many."""
+        return self._db.execute(
+            "DELETE FROM vectors WHERE id NOT IN (SELECT vector FROM chunks)"
+        ).rowcount
+
+    def damages(self, dim: int) -> Iterator[str]:
+        """Read every vector in use and yield a line for each that is not what was written."""
+        for (id_,) in self._db.execute("SELECT DISTINCT vector FROM chunks").fetchall():
+            try:
+                if not self.rows([id_], dim)[0]:
+                    yield f"vector {id_} is missing"
+            except IndexDamagedError as error:
+                yield error.message

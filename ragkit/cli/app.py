@@ -1,0 +1,128 @@
+"""The command group, how errors end, and the options that commands share."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+import click
+
+from ragkit import __version__
+from ragkit.errors import RagkitError
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+INTERRUPTED, FAULT = 130, 70
+
+
+class Group(click.Group):
+    """Commands in the order of use; a mistyped one names the nearest."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        order = ("ingest", "ask", "search", "status", "ls", "show", "rm", "check")
+        return sorted(self.commands, key=order.index)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            if close := difflib.get_close_matches(args[0], self.commands, n=1):
+                told = f"no command {args[0]!r}; did you mean {close[0]!r}?"
+                raise click.UsageError(told, ctx) from error
+            raise
+
+
+@click.group(
+    cls=Group,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog='First: ragkit ingest FOLDER --offline, then: ragkit ask "question"',
+)
+@click.version_option(__version__, prog_name="ragkit")
+def cli() -> None:
+    """Ask your own documents, on your own machine: answers with citations to page and line."""
+
+
+def main() -> None:
+    """Run the command line and exit: the console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line; return the exit code (README.md, "When it fails")."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # halves the import of numpy
+    try:
+        code = cli.main(arguments, prog_name="ragkit", standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        return error.exit_code
+    except RagkitError as error:
+        complain(error)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted; what was finished is kept.", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:  # `ragkit ls | head`
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until exit
+        return 0
+    except Exception as error:  # noqa: BLE001 - the one place that turns a fault into its exit code
+        return _fault(error)
+    return code if isinstance(code, int) else 0
+
+
+def complain(error: RagkitError) -> None:
+    """Say an error on stderr, and what to type."""
+    click.echo(f"Error: {error}", err=True)
+
+
+def _fault(error: Exception) -> int:
+    click.echo(
+        f"Error: a fault of ragkit's own: {type(error).__name__}: {error}\n"
+        "  hint: run it again with RAGKIT_DEBUG=1 for the details, and please report them",
+        err=True,
+    )
+    if os.environ.get("RAGKIT_DEBUG"):
+        raise error
+    return FAULT
+
+
+def index_option(command: Command) -> Command:
+    """Add --index."""
+    return click.option(
+        "--index",
+        metavar="FOLDER",
+        envvar="RAGKIT_INDEX",
+        help="The index; by default the .ragkit here or in the nearest folder above.",
+    )(command)
+
+
+def json_option(command: Command) -> Command:
+    """Add --json."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(command)
+
+
+def offline_option(command: Command) -> Command:
+    """Add --offline."""
+    return click.option(
+        "--offline", is_flag=True, default=None, help="Use the built-in models: no server."
+    )(command)
+
+
+def quiet_option(command: Command) -> Command:
+    """Add -q."""
+    return click.option("-q", "--quiet", is_flag=True, help="No progress, no notices.")(command)
+
+
+def verbose_option(command: Command) -> Command:
+    """Add -v."""
+    return click.option("-v", "--verbose", is_flag=True, help="Say more.")(command)
+
+
+def notice(text: str, *, quiet: bool = False) -> None:
+    """Say something beside the data, on stderr."""
+    if not quiet:
+        click.echo(text, err=True)

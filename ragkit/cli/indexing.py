@@ -1,0 +1,277 @@
+"""Commands about what is in the index: ingest, status, ls, show, rm, check."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from ragkit.cli.app import (
+    cli,
+    index_option,
+    json_option,
+    notice,
+    offline_option,
+    quiet_option,
+    verbose_option,
+)
+from ragkit.cli.output import ProgressPrinter, print_json, relative, size, table
+from ragkit.errors import ConfigError, NothingFoundError
+
+if TYPE_CHECKING:
+    from ragkit.rag import Rag
+    from ragkit.types import IngestReport
+
+FAILED, DAMAGED = 6, 5
+SHOWN = 5  # lines of skipped or failed files without -v
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@index_option
+@offline_option
+@click.option("--dry-run", is_flag=True, help="Say what would be read and skipped; write nothing.")
+@click.option("--reread", is_flag=True, help="Read files that seem unchanged too.")
+@click.option("--max-file-mb", type=int, help="Refuse larger files.  [default: 64]")
+@json_option
+@quiet_option
+@verbose_option
+def ingest(
+    paths: tuple[str, ...],
+    index: str | None,
+    offline: bool | None,
+    dry_run: bool,
+    reread: bool,
+    max_file_mb: int | None,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    r"""Bring the index in step with files and folders (those given before, if none are).
+
+    New and changed files are read, vanished ones leave the index, unchanged ones cost a look.
+    Files that .gitignore or .ragkitignore name, hidden ones and binaries are skipped.
+
+    \b
+        ragkit ingest ./docs --offline
+        ragkit ingest ./docs --dry-run
+    """
+    from ragkit.rag import Rag
+
+    with Rag(index, offline=offline, max_file_mb=max_file_mb) as rag:
+        if dry_run:
+            return _dry_run(rag, paths, as_json=as_json)
+        if rag.folder is None:
+            notice("making an index in .ragkit of this folder", quiet=quiet)
+        printer = ProgressPrinter(quiet=quiet)
+        try:
+            report = rag.ingest(*paths, reread=reread, progress=printer)
+        finally:
+            printer.clear()
+        if as_json:
+            print_json(_report_json(report))
+        else:
+            click.echo(_summary(report))
+        _tell(report, quiet=quiet, verbose=verbose)
+        if report.failed:
+            return FAILED
+        if not report.files and not report.removed:
+            raise NothingFoundError(
+                "no files to read there", hint="'--dry-run' says for each file why"
+            )
+        return 0
+
+
+def _report_json(report: IngestReport) -> dict[str, object]:
+    failed = [{"path": f.path, "stage": f.stage, "reason": f.reason} for f in report.failed]
+    names = ("files", "new", "changed", "unchanged", "removed")
+    return {
+        **{name: getattr(report, name) for name in names},
+        "skipped": len(report.skipped),
+        "failed": failed,
+        "chunks": report.chunks,
+        "embedded": report.embedded,
+        "pages_without_text": report.pages_without_text,
+    }
+
+
+def _summary(report: IngestReport) -> str:
+    lines = [
+        f"{report.files} files: {report.new} new, {report.changed} changed,"
+        f" {report.unchanged} unchanged, {report.removed} removed,"
+        f" {len(report.skipped)} skipped, {len(report.failed)} failed",
+        f"{report.chunks} passages, {report.embedded} embedded",
+    ]
+    if report.pages_without_text:
+        lines.append(f"{report.pages_without_text} pages without text: 'ragkit status' lists them")
+    return "\n".join(lines)
+
+
+def _tell(report: IngestReport, *, quiet: bool, verbose: bool) -> None:
+    """Say what failed, what was guessed, and what was skipped though its name said otherwise."""
+    most = None if verbose else SHOWN
+    _tell_some([f"failed: {f.path}: {f.reason}" for f in report.failed], most)
+    _tell_some([f"note: {path}: {text}" for path, text in report.notes], most, quiet=quiet)
+    odd = [s for s in report.skipped if verbose or s.reason.startswith("binary: ")]
+    _tell_some([f"skipped: {s.path}: {s.reason}" for s in odd], most, quiet=quiet)
+
+
+def _tell_some(lines: list[str], most: int | None, *, quiet: bool = False) -> None:
+    for line in lines[:most]:
+        notice(line, quiet=quiet)
+    if most is not None and len(lines) > most:
+        notice(f"... and {len(lines) - most} more: -v says all", quiet=quiet)
+
+
+def _dry_run(rag: Rag, paths: tuple[str, ...], *, as_json: bool) -> int:
+    surveyed = rag.survey(*paths)
+    rows = [(relative(found.path), "read", size(found.size)) for found in surveyed.fresh]
+    rows += [(path, "unchanged", "") for path in surveyed.unchanged]
+    rows += [(path, "remove", "no longer there") for path in surveyed.vanished]
+    rows += [(skipped.path, "skip", skipped.reason) for skipped in surveyed.skipped]
+    rows += [(failed.path, "fail", failed.reason) for failed in surveyed.failed]
+    rows.sort()
+    if as_json:
+        print_json([{"path": path, "action": what, "reason": why} for path, what, why in rows])
+    else:
+        click.echo(table(rows, ("path", "action", "reason")))
+    return 0
+
+
+@cli.command()
+@index_option
+@json_option
+def status(index: str | None, as_json: bool) -> None:
+    r"""Say what the index holds: files, passages, embedder, failures, pages without text.
+
+    \b
+        ragkit status
+    """
+    from ragkit.rag import Rag
+
+    with Rag(index) as rag:
+        found = rag.status()
+        if as_json:
+            value = asdict(found)
+            value["failed"] = [asdict(failure) for failure in found.failed]
+            value["pages_without_text"] = {p: list(n) for p, n in found.pages_without_text}
+            print_json(value)
+            return
+        rows: list[tuple[str, object]] = [
+            ("index", relative(found.index)),
+            ("files", found.files),
+            ("passages", f"{found.chunks} of at most {found.chunk_tokens} tokens"),
+            ("embedder", f"{found.embedder}, {found.dim} dimensions"),
+            ("languages", ", ".join(found.languages)),
+            ("size", size(found.bytes)),
+            ("ingested", ", ".join(found.roots)),
+        ]
+        rows += [("failed", f"{f.path}: {f.reason}") for f in found.failed]
+        rows += [
+            ("no text", f"{path}, pages {', '.join(map(str, pages))}")
+            for path, pages in found.pages_without_text
+        ]
+        for name, fact in rows:
+            click.echo(f"{name:<10} {fact}")
+
+
+@cli.command()
+@index_option
+@json_option
+def ls(index: str | None, as_json: bool) -> None:
+    r"""List the files of the index.
+
+    \b
+        ragkit ls
+    """
+    from ragkit.rag import Rag
+
+    with Rag(index) as rag:
+        found = rag.ls()
+        if as_json:
+            print_json([asdict(listed) for listed in found])
+            return
+        rows = [
+            (rag.shown_path(f.path), f.type, f.chunks, f.pages, f.state, f.title) for f in found
+        ]
+        click.echo(table(rows, ("path", "type", "passages", "pages", "state", "title")))
+
+
+@cli.command()
+@click.argument("place", metavar="PATH[:LINES]")
+@index_option
+@json_option
+def show(place: str, index: str | None, as_json: bool) -> None:
+    r"""Print the text of a file as the index has it, or some of its lines.
+
+    \b
+        ragkit show sample_corpus/keep-alive.md:1-5
+    """
+    import re
+
+    from ragkit.rag import Rag
+
+    with Rag(index) as rag:
+        found = re.fullmatch(r"(.+?):(\d+)(?:-(\d+))?", place)
+        path = found[1] if found else place
+        text = rag.text(path)
+        if found:
+            lines = re.split(r"(?<=\n)|(?<=\r)(?!\n)", text)
+            first, last = int(found[2]), int(found[3] or found[2])
+            if not 1 <= first <= last <= len(lines):
+                raise ConfigError(
+                    f"{path} has lines 1 to {len(lines)}, not {place.rpartition(':')[2]}",
+                    hint=f"ragkit show {path}",
+                )
+            text = "".join(lines[first - 1 : last])
+        if as_json:
+            print_json({"path": path, "text": text})
+        else:
+            click.echo(text, nl=not text.endswith("\n"))
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@index_option
+@json_option
+@quiet_option
+def rm(paths: tuple[str, ...], index: str | None, as_json: bool, quiet: bool) -> None:
+    r"""Drop files, or all files below a folder, from the index; the files themselves stay.
+
+    \b
+        ragkit rm docs/old.md
+    """
+    from ragkit.rag import Rag
+
+    with Rag(index) as rag:
+        removed = rag.remove(*paths)
+    if as_json:
+        print_json({"removed": removed})
+    else:
+        click.echo("\n".join(f"removed {path}" for path in removed))
+    notice(
+        "an ingest of their folder brings them back, unless .ragkitignore names them", quiet=quiet
+    )
+
+
+@cli.command()
+@index_option
+@json_option
+def check(index: str | None, as_json: bool) -> int:
+    r"""Read every row and file of the index, and say whether it is whole.
+
+    \b
+        ragkit check
+    """
+    from ragkit.rag import Rag
+
+    with Rag(index) as rag:
+        damages = rag.check()
+    if as_json:
+        print_json({"whole": not damages, "damages": damages})
+    else:
+        click.echo("\n".join(damages) or "the index is whole")
+    if damages:
+        notice("hint: 'ragkit ingest' mends caches; 'ragkit ingest PATH --reread' a damaged file")
+    return DAMAGED if damages else 0

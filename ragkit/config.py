@@ -1,0 +1,126 @@
+"""Settings, and the order in which their sources win.
+
+Flags, then RAGKIT_* variables, then the index's config.toml, then the user's, then the defaults. A
+name that is not a setting is refused, whoever gives it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from ragkit.errors import ConfigError
+
+FILE = "config.toml"
+MODES = ("hybrid", "dense", "lexical")
+FUSIONS = ("sum", "rrf")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a user can set; README.md, "Settings", has a row for each field."""
+
+    offline: bool = False  # embed and answer with the built-in models
+    chunk_tokens: int = 200  # most tokens of a chunk, estimated
+    max_file_mb: int = 64  # larger files are refused, with the reason
+    k: int = 8  # passages that a search returns and an answer draws on
+    candidates: int = 100  # passages considered in each view before they are fused
+    mode: str = "hybrid"  # or "dense", "lexical"
+    fusion: str = "sum"  # of scaled scores; or "rrf", of ranks
+    strictness: float = 1.0  # how much evidence an answer needs; 0 never refuses
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("mode", MODES), ("fusion", FUSIONS)):
+            if getattr(self, name) not in allowed:
+                raise ConfigError(
+                    f"{name} cannot be {getattr(self, name)!r}",
+                    hint=f"one of: {', '.join(allowed)}",
+                )
+        leasts = {"chunk_tokens": 20, "max_file_mb": 1, "k": 1, "candidates": 1, "strictness": 0}
+        for name, least in leasts.items():
+            if not getattr(self, name) >= least:
+                raise ConfigError(
+                    f"{name} cannot be {getattr(self, name)}", hint=f"{least} or more"
+                )
+
+    @classmethod
+    def load(
+        cls,
+        index: Path | None = None,
+        *,
+        env: Mapping[str, str] = os.environ,
+        given: Mapping[str, object] | None = None,
+    ) -> Settings:
+        """Merge all sources, in the order that the module says.
+
+        Args:
+            index: the index's folder, whose config.toml is read if it is there.
+            env: the environment.
+            given: flags or arguments; None means "not given".
+
+        Raises:
+            ConfigError: an unknown name, or a value of the wrong kind.
+        """
+        merged: dict[str, tuple[object, str]] = {}
+        for file in (user_file(env), index / FILE if index else None):
+            if file is not None and file.is_file():
+                merged |= {name: (value, str(file)) for name, value in _read(file).items()}
+        for name, text in env.items():
+            if name.startswith("RAGKIT_") and name not in OTHER_VARIABLES:
+                merged[name.removeprefix("RAGKIT_").lower()] = (text, name)
+        merged |= {
+            name: (value, "here") for name, value in (given or {}).items() if value is not None
+        }
+        kinds = {field.name: type(getattr(cls(), field.name)) for field in fields(cls)}
+        values = {}
+        for name, (value, origin) in merged.items():
+            if name not in kinds:
+                close = difflib.get_close_matches(name, kinds, n=1)
+                hint = f"did you mean {close[0]}?" if close else f"one of: {', '.join(kinds)}"
+                raise ConfigError(f"unknown setting {name!r} in {origin}", hint=hint)
+            values[name] = _as(kinds[name], value, name, origin)
+        return replace(cls(), **values)  # type: ignore[arg-type] # each value is of its field's kind
+
+
+OTHER_VARIABLES = frozenset({"RAGKIT_INDEX", "RAGKIT_DEBUG"})  # which index is no setting of one
+
+
+def user_file(env: Mapping[str, str]) -> Path | None:
+    """Return where the user's own settings are, whether or not the file exists.
+
+    >>> user_file({"XDG_CONFIG_HOME": "/etc/xdg"}).as_posix()
+    '/etc/xdg/ragkit/config.toml'
+    """
+    if folder := env.get("XDG_CONFIG_HOME") or env.get("APPDATA"):
+        return Path(folder) / "ragkit" / FILE
+    return Path(env["HOME"]) / ".config" / "ragkit" / FILE if env.get("HOME") else None
+
+
+def _read(file: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"cannot read {file}: {error}", hint="mend it or delete it") from error
+
+
+def _as(kind: type, value: object, name: str, origin: str) -> object:
+    """Return ``value`` as a ``kind``; text from the environment is read."""
+    if kind is bool and isinstance(value, str):
+        lowered = value.strip().lower()
+        if lowered in ("1", "true", "yes", "on"):
+            return True
+        if lowered in ("0", "false", "no", "off", ""):
+            return False
+    elif kind is int and isinstance(value, str) and value.strip().isdecimal():
+        return int(value)
+    elif kind is float and isinstance(value, str) and re.fullmatch(r"\s*\d+(\.\d+)?\s*", value):
+        return float(value)
+    elif type(value) is kind or (kind is float and type(value) is int):
+        return value
+    word = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}[kind]
+    raise ConfigError(f"{name} in {origin} is {value!r}", hint=f"give {word}")

@@ -1,0 +1,144 @@
+"""Whether there is evidence, and where each statement of an answer stands.
+
+A question is refused when too little of it stands in the passages: *coverage* is the share of its
+telling words, weighted by how rare each is, that the best of the first five passages has. It tells
+answerable questions from others far better than a cosine does (area under the curve .936 against
+.788 on xquad-en, .916 against .588 on xquad-zh), see tests/benchmarks/RESULTS.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ragkit.text.words import is_bigram
+from ragkit.types import Citation, Hit
+
+PASSAGES = 5  # looked at for evidence
+# One in five questions whose document is missing from the index gets past these.
+WORDS_FLOOR = 0.48  # set on xquad-en
+BIGRAMS_FLOOR = 0.24  # set on xquad-zh and drcd-dev
+
+MARKER = re.compile(r"\[(\d{1,3})\]")
+QUOTED = re.compile(r"[“\"「«]([^\n]+)[”\"」»]\s*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How much of a question stands in the passages."""
+
+    coverage: float  # 0..1, of the best passage
+    floor: float  # below it the question is refused
+    missing: tuple[str, ...]  # the words that stand in none of the passages, the rarest first
+
+    @property
+    def enough(self) -> bool:
+        """Say whether the question may be answered."""
+        return self.coverage >= self.floor
+
+
+def evidence(
+    query: Sequence[tuple[str, ...]],
+    passages: Sequence[Sequence[str]],
+    idf: Callable[[str], float],
+    *,
+    strictness: float = 1.0,
+) -> Evidence:
+    """Return how much of a question stands in the first passages.
+
+    Args:
+        query: one tuple a word of the question, of the forms it may have.
+        passages: the terms of each passage, best first.
+        idf: the weight of a term.
+        strictness: what the floor is multiplied with; 0 refuses nothing.
+
+    >>> found = evidence([("bridg",), ("open",)], [["the", "bridg"], ["open"]], lambda term: 1.0)
+    >>> found.coverage, found.missing
+    (0.5, ())
+    """
+    weights = [min(map(idf, forms)) for forms in query]
+    total = sum(weights)
+    if not total:
+        return Evidence(0.0, strictness * WORDS_FLOOR, ())
+    sets = [set(terms) for terms in passages[:PASSAGES]]
+    covered = [
+        sum(w for forms, w in zip(query, weights, strict=True) if not terms.isdisjoint(forms))
+        for terms in sets
+    ]
+    everywhere = set().union(*sets)
+    missing = sorted(
+        ((w, forms[0]) for forms, w in zip(query, weights, strict=True)
+         if everywhere.isdisjoint(forms)), reverse=True
+    )  # fmt: skip
+    bigrams = sum(w for forms, w in zip(query, weights, strict=True) if is_bigram(forms[0])) / total
+    return Evidence(
+        coverage=max(covered, default=0.0) / total,
+        floor=strictness * (bigrams * BIGRAMS_FLOOR + (1 - bigrams) * WORDS_FLOOR),
+        missing=tuple(term for _, term in missing),
+    )
+
+
+def citations(answer: str, hits: Sequence[Hit]) -> Iterator[Citation]:
+    """Yield a citation for each marker ``[n]`` of an answer, each passage once, in order.
+
+    Words quoted just before a marker narrow the citation to where they stand in the passage;
+    otherwise it is the whole passage. A marker without a passage cites nothing.
+    """
+    seen = set()
+    at = 0
+    for marker in MARKER.finditer(answer):
+        quoted = QUOTED.search(answer, at, marker.start())
+        at = marker.end()
+        number = int(marker[1])
+        if not 1 <= number <= len(hits):
+            continue
+        hit = hits[number - 1]
+        start, end = (locate(quoted[1], hit.chunk.text) if quoted else None) or (
+            0,
+            len(hit.chunk.text),
+        )
+        if (number, start, end) in seen:
+            continue
+        seen.add((number, start, end))
+        yield _citation(number, hit, start, end)
+
+
+def _citation(number: int, hit: Hit, start: int, end: int) -> Citation:
+    chunk = hit.chunk
+    first = chunk.lines[0] + _breaks(chunk.text[:start])
+    return Citation(
+        marker=number,
+        path=hit.path,
+        start=chunk.start + start,
+        end=chunk.start + end,
+        lines=(first, first + _breaks(chunk.text[start:end])),
+        page=chunk.page,
+        text=chunk.text[start:end],
+    )
+
+
+def _breaks(text: str) -> int:
+    return len(re.findall(r"\r\n|\r|\n", text))
+
+
+def locate(quote: str, text: str) -> tuple[int, int] | None:
+    r"""Return where ``quote`` stands in ``text``, white space apart; None if it does not.
+
+    >>> locate("it stays  loaded", "By default it stays\nloaded.")
+    (11, 26)
+    """
+    words = quote.split()
+    found = re.search(r"\s+".join(map(re.escape, words)), text) if words else None
+    return found.span() if found else None
+
+
+def refusal(found: Evidence, searched: Mapping[str, int]) -> str:
+    """Return the sentence that says what was searched and what was not found there.
+
+    >>> refusal(Evidence(0.1, 0.5, ("bridg",)), {"files": 3, "passages": 40})
+    'The documents do not say. Searched 3 files (40 passages); not found there: bridg.'
+    """
+    counts = f"{searched['files']} files ({searched['passages']} passages)"
+    missing = f"; not found there: {', '.join(found.missing[:8])}" if found.missing else ""
+    return f"The documents do not say. Searched {counts}{missing}."

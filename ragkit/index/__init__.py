@@ -1,0 +1,7 @@
+"""The local index: a folder with the catalog, which is the truth, and the caches made from it.
+
+* ``folder``: finding, making and opening an index; the writer's lock
+* ``survey``: holding the files on disk against it
+* ``caches``: bringing the caches up to date, and telling whether they are whole
+* ``snapshot``: searching one state of the index
+"""

@@ -1,0 +1,216 @@
+"""Bring the caches of a catalog up to date, and tell whether they are whole.
+
+A cache is made in files whose names carry a generation and is never changed once the catalog names
+it, so that a reader sees all of one generation or all of the next. Vectors are a large file and a
+small one with what came later; words are a tantivy index, whose next generation links to the files
+of the last. Nothing here embeds anything: all of it can be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from ragkit.catalog import CacheRecord, Catalog, Content, StoredChunk
+from ragkit.chunking import heading_path, text_in_context
+from ragkit.errors import IndexWriteError
+from ragkit.lexical import Entry, write_lexical
+from ragkit.text.words import terms
+
+ADDITION_SHARE = 0.25  # of the large file: a larger addition is merged with it
+CHECKED_BYTES = 100_000_000  # files up to this size are compared whole whenever they are opened
+KINDS = ("dense", "lexical")
+
+
+def publish(catalog: Catalog, folder: Path, *, dim: int) -> None:
+    """Make the caches hold all that the catalog holds; the writer's lock is held by the caller.
+
+    Raises:
+        IndexDamagedError: a row of the catalog is not what was written.
+        IndexWriteError: no space, no permission. The old caches are still there.
+    """
+    try:
+        _publish_dense(catalog, folder, dim)
+        _publish_lexical(catalog, folder)
+        _remove_old(catalog, folder)
+    except (OSError, ValueError) as error:  # tantivy says ValueError for a full disk
+        raise IndexWriteError(
+            f"cannot write the search files in {folder}: {error}",
+            hint="free some space, then run 'ragkit ingest' again: nothing is embedded twice",
+        ) from error
+
+
+def _publish_dense(catalog: Catalog, folder: Path, dim: int) -> None:
+    records = catalog.ledger.caches("dense")
+    whole = all(is_whole(record, folder) for record in records)
+    last = catalog.last_id("vectors")
+    crowded = sum(record.rows for record in records) > 2 * catalog.count("vectors")
+    if records and whole and not crowded and records[-1].last_id >= last:
+        return
+    from ragkit.vectors import write_vectors  # not needed where nothing changed: faiss is large
+
+    kept = records[:1] if whole and not crowded else []
+    if kept and catalog.count_after("vectors", kept[0].last_id) > ADDITION_SHARE * kept[0].rows:
+        kept = []
+    name = f"dense-{_next_generation(catalog)}.faiss"
+    after = kept[0].last_id if kept else 0
+    rows = write_vectors(folder / name, catalog.vectors.after(after, dim), dim=dim)
+    record = CacheRecord("dense", name, last, rows, _checksums(folder, name))
+    with catalog.transaction():
+        catalog.ledger.set_caches("dense", [*kept, record])
+
+
+def _publish_lexical(catalog: Catalog, folder: Path) -> None:
+    records = catalog.ledger.caches("lexical")
+    old = records[0] if records and is_whole(records[0], folder) else None
+    removed = catalog.ledger.removed()
+    last = catalog.last_id("chunks")
+    if old and old.last_id >= last and not removed:
+        return
+    if old and len(removed) * 2 > old.rows:
+        old = None  # most of it is gone: what is left is written anew
+    name = f"lexical-{_next_generation(catalog)}"
+    (folder / name).mkdir()
+    if old:
+        _link(folder / old.name, folder / name)
+    counts = _Counts(old, catalog)
+    after = old.last_id if old else 0
+    fresh = counts.counted(entry for _, entry in fresh_entries(catalog, after))
+    write_lexical(folder / name, fresh, removed=removed if old else (), after=after)
+    rows = catalog.count("chunks")
+    record = CacheRecord("lexical", name, last, rows, _checksums(folder, name))
+    with catalog.transaction():
+        catalog.ledger.set_caches("lexical", [record])
+        catalog.ledger.clear_removed()
+        counts.keep(catalog)
+
+
+def fresh_entries(catalog: Catalog, after: int) -> Iterator[tuple[StoredChunk, Entry]]:
+    """Yield the chunks above an id, in order, with the terms that the lexical cache takes."""
+    contents: dict[int, Content] = {}
+    for stored in catalog.texts.chunks_after(after):
+        if stored.content not in contents:
+            contents = catalog.texts.contents(
+                [stored.content]
+            )  # chunks of a text follow each other
+        yield stored, entry_of(stored, contents[stored.content])
+
+
+def entry_of(stored: StoredChunk, content: Content) -> Entry:
+    """Return the terms of a chunk."""
+    return Entry(
+        stored.id,
+        terms(text_in_context(content.title, stored.chunk), content.language),
+        terms(heading_path(content.title, stored.chunk.headings), content.language),
+    )
+
+
+class _Counts:
+    """How many terms each field has in all, which tantivy knows but does not tell."""
+
+    def __init__(self, old: CacheRecord | None, catalog: Catalog) -> None:
+        self.body, self.headings = term_counts(catalog) if old else (0, 0)
+
+    def counted(self, entries: Iterator[Entry]) -> Iterator[Entry]:
+        for entry in entries:
+            self.body += len(entry.body.split())
+            self.headings += len(entry.headings.split())
+            yield entry
+
+    def keep(self, catalog: Catalog) -> None:
+        catalog.ledger.set_meta("lexical_terms", f"{self.body} {self.headings}")
+
+
+def term_counts(catalog: Catalog) -> tuple[int, int]:
+    """Return the number of terms in the lexical cache: of bodies, and of heading paths."""
+    body, headings = (catalog.ledger.meta("lexical_terms") or "0 0").split()
+    return int(body), int(headings)
+
+
+def is_whole(record: CacheRecord, folder: Path, *, wholly: bool = False) -> bool:
+    """Say whether a cache's files are there and are what was written.
+
+    Sizes are always compared, checksums up to 100 MB, and of all files with ``wholly``.
+    """
+    total = sum(size for _, size, _ in record.files)
+    for name, size, crc in record.files:
+        file = folder / name
+        try:
+            if file.stat().st_size != size:
+                return False
+            if (wholly or total <= CHECKED_BYTES) and _crc32(file) != crc:
+                return False
+        except OSError:
+            return False
+    return True
+
+
+def damages(catalog: Catalog, folder: Path) -> list[str]:
+    """Return a line for each cache that is missing, behind the catalog or not what was written."""
+    found = []
+    for kind, table in zip(KINDS, ("vectors", "chunks"), strict=True):
+        records = catalog.ledger.caches(kind)
+        found += [
+            f"{kind} cache: {record.name} is missing or not what was written"
+            for record in records
+            if not is_whole(record, folder, wholly=True)
+        ]
+        if (records[-1].last_id if records else 0) < catalog.last_id(table):
+            found.append(f"{kind} cache: behind the catalog")
+    return found
+
+
+def _next_generation(catalog: Catalog) -> str:
+    generation = int(catalog.ledger.meta("generation") or 0) + 1
+    with catalog.transaction():
+        catalog.ledger.set_meta("generation", str(generation))
+    return f"{generation:06}"
+
+
+def _remove_old(catalog: Catalog, folder: Path) -> None:
+    """Remove cache files that the catalog does not name (a reader that has one open keeps it)."""
+    named = {record.name for kind in KINDS for record in catalog.ledger.caches(kind)}
+    for kind in KINDS:
+        for path in folder.glob(f"{kind}-*"):
+            if path.name not in named:
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
+
+
+def _link(old: Path, new: Path) -> None:
+    """Give ``new`` the files of ``old``, by links where the file system has them."""
+    for file in old.iterdir():
+        if file.suffix == ".lock":
+            continue
+        try:
+            os.link(file, new / file.name)
+        except OSError:
+            shutil.copyfile(file, new / file.name)
+
+
+def _checksums(folder: Path, name: str) -> tuple[tuple[str, int, int], ...]:
+    """Return (name, bytes, crc32) of a file, or of each file in a folder; all are synced."""
+    path = folder / name
+    files = [path] if path.is_file() else sorted(path.iterdir())
+    found = []
+    for file in files:
+        if file.suffix == ".lock":
+            continue
+        with file.open("rb") as opened:
+            os.fsync(opened.fileno())
+        relative = file.relative_to(folder).as_posix()
+        found.append((relative, file.stat().st_size, _crc32(file)))
+    return tuple(found)
+
+
+def _crc32(file: Path) -> int:
+    crc = 0
+    with file.open("rb") as opened:
+        while block := opened.read(1 << 20):
+            crc = zlib.crc32(block, crc)
+    return crc

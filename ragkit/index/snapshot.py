@@ -1,0 +1,232 @@
+"""Search one state of an index: the caches, less what is gone, plus what they do not hold yet.
+
+Rows above a cache's last id are scored straight from the catalog, by the same formulas, so that a
+chunk's score does not depend on whether a cache has caught up with it. A reader writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property, partial
+
+import numpy as np
+
+from ragkit.catalog import CacheRecord
+from ragkit.index.caches import entry_of, fresh_entries, is_whole, term_counts
+from ragkit.index.folder import Index
+from ragkit.lexical import FIELDS, Bm25, Entry, LexicalFolder, Query
+from ragkit.types import FloatMatrix, FloatVector, Hit
+from ragkit.vectors import VectorFile
+
+Views = Mapping[str, Mapping[int, float]]  # view -> chunk -> score
+
+
+class Reader:
+    """Opens snapshots of an index, and keeps cache files open from one to the next."""
+
+    def __init__(self, index: Index) -> None:
+        self.index = index
+        self._dense: dict[CacheRecord, VectorFile] = {}
+        self._lexical: dict[CacheRecord, LexicalFolder] = {}
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """Hold one state of the index for the block."""
+        catalog = self.index.catalog
+        for attempt in range(3):  # a writer may publish, and remove files, while they are opened
+            with catalog.snapshot():
+                dense = [r for r in catalog.ledger.caches("dense") if self._open_dense(r)]
+                lexical = [r for r in catalog.ledger.caches("lexical") if self._open_lexical(r)]
+                named = len(catalog.ledger.caches("dense")) + len(catalog.ledger.caches("lexical"))
+                if len(dense) + len(lexical) < named and attempt < 2:
+                    continue
+                yield Snapshot(
+                    self.index,
+                    [self._dense[record] for record in dense],
+                    dense[-1].last_id if dense else 0,
+                    self._lexical[lexical[0]] if lexical else None,
+                    lexical[0].last_id if lexical else 0,
+                )
+                return
+
+    def _open_dense(self, record: CacheRecord) -> bool:
+        if record not in self._dense:
+            folder = self.index.folder
+            try:
+                if not is_whole(record, folder):
+                    return False
+                file = VectorFile(folder / record.name, dim=self.index.maker.dim)
+            except (OSError, ValueError):
+                return False
+            self._dense[record] = file
+        return True
+
+    def _open_lexical(self, record: CacheRecord) -> bool:
+        if record not in self._lexical:
+            folder = self.index.folder
+            try:
+                if not is_whole(record, folder):
+                    return False
+                opened = LexicalFolder(folder / record.name)
+            except (OSError, ValueError):
+                return False
+            self._lexical[record] = opened
+        return True
+
+
+class Snapshot:
+    """One state of an index. Chunks are named by their ids."""
+
+    def __init__(
+        self,
+        index: Index,
+        dense: Sequence[VectorFile],
+        dense_last: int,
+        lexical: LexicalFolder | None,
+        lexical_last: int,
+    ) -> None:
+        self._index = index
+        self._catalog = index.catalog
+        self._dense = dense
+        self._dense_last = dense_last  # vectors above it are in no file
+        self._lexical = lexical
+        self._lexical_last = lexical_last  # chunks above it are in no folder
+
+    # -- dense
+
+    def best_dense(self, query: FloatVector, *, k: int) -> list[int]:
+        """Return the chunks nearest to ``query`` (dim,), at least ``k`` if there are as many."""
+        asked = k
+        while True:
+            found = [pair for file in self._dense for pair in file.search(query, k=asked)]
+            found += self._fresh_products(query)
+            found.sort(key=lambda pair: (-pair[1], pair[0]))
+            homes = self._catalog.texts.chunks_of_vectors(vector for vector, _ in found[:asked])
+            chunks = [chunk for vector, _ in found[:asked] for chunk in homes.get(vector, ())]
+            if len(chunks) >= k or asked >= sum(map(len, self._dense)) + len(
+                self._fresh_vectors[0]
+            ):
+                return chunks
+            asked *= 4  # vectors whose chunks are gone took the places
+
+    def dense_scores(self, query: FloatVector, chunks: Sequence[int]) -> dict[int, float]:
+        """Return the cosine of ``query`` and each of ``chunks`` that exists."""
+        vectors = self._catalog.texts.vectors_of_chunks(chunks)
+        wanted = sorted(set(vectors.values()))
+        products = dict(self._fresh_products(query))
+        for file in self._dense:
+            products |= file.scores(query, wanted)
+        return {chunk: products[vector] for chunk, vector in vectors.items() if vector in products}
+
+    @cached_property
+    def _fresh_vectors(self) -> tuple[list[int], FloatMatrix]:
+        dim = self._index.maker.dim
+        batches = list(self._catalog.vectors.after(self._dense_last, dim))
+        rows = [rows for _, rows in batches] or [np.empty((0, dim), np.float32)]
+        return [id_ for ids, _ in batches for id_ in ids], np.concatenate(rows)
+
+    def _fresh_products(self, query: FloatVector) -> list[tuple[int, float]]:
+        ids, rows = self._fresh_vectors
+        return list(zip(ids, (rows @ query).tolist(), strict=True))
+
+    # -- lexical
+
+    def best_lexical(self, field: str, query: Query, *, k: int) -> list[int]:
+        """Return the chunks that match ``query`` best in a field; about ``k``, at most twice it."""
+        folder = self._lexical.search(field, query, k=k) if self._lexical and query else []
+        chunks = [chunk for chunk, _ in folder]
+        if self._fresh:
+            scores = [
+                (self._bm25[field].score(query, _terms(entry, field)), -chunk)
+                for chunk, entry in self._fresh.items()
+            ]
+            chunks += [-chunk for score, chunk in sorted(scores, reverse=True)[:k] if score > 0]
+        return chunks
+
+    def lexical_scores(self, field: str, query: Query, chunks: Sequence[int]) -> dict[int, float]:
+        """Return the BM25 score of each of ``chunks`` that any term matches."""
+        if not query or not chunks:
+            return {}
+        if self._lexical and not self._fresh:
+            return self._lexical.scores(field, query, chunks)
+        scorer = self._bm25[field]
+        entries = self.entries(chunks)
+        scores = {c: scorer.score(query, _terms(entry, field)) for c, entry in entries.items()}
+        return {chunk: score for chunk, score in scores.items() if score > 0}
+
+    def idf(self, term: str) -> float:
+        """Return how telling a term is: the weight BM25 gives it."""
+        return self._bm25["body"].idf(term)
+
+    def entries(self, chunks: Iterable[int]) -> dict[int, Entry]:
+        """Return the terms of each of ``chunks`` that exists."""
+        known = {chunk: self._fresh[chunk] for chunk in chunks if chunk in self._fresh}
+        stored = self._catalog.texts.chunks(chunk for chunk in chunks if chunk not in known)
+        contents = self._catalog.texts.contents(found.content for found in stored.values())
+        return known | {c: entry_of(found, contents[found.content]) for c, found in stored.items()}
+
+    @cached_property
+    def _fresh(self) -> dict[int, Entry]:
+        pairs = fresh_entries(self._catalog, self._lexical_last)
+        return {stored.id: entry for stored, entry in pairs}
+
+    @cached_property
+    def _bm25(self) -> dict[str, Bm25]:
+        """The formula over folder and fresh chunks together, by field."""
+        scorers = {field: Bm25() for field in FIELDS}
+        if folder := self._lexical:
+            for field, total in zip(FIELDS, term_counts(self._catalog), strict=True):
+                scorers[field] = Bm25(len(folder), total, partial(folder.frequency, field))
+        for field, scorer in scorers.items():
+            for entry in self._fresh.values():
+                scorer.add(_terms(entry, field))
+        return scorers
+
+    # -- what was found
+
+    def hits(self, scores: Mapping[int, float], views: Views, *, k: int) -> list[Hit]:
+        """Return the ``k`` best chunks as hits, best first; ties go by path, then start.
+
+        Raises:
+            IndexDamagedError: a chunk's row is not what was written.
+        """
+        ranked = sorted(((round(score, 9), chunk) for chunk, score in scores.items()), reverse=True)
+        least = ranked[min(k, len(ranked)) - 1][0] if ranked else 0.0
+        stored = self._catalog.texts.chunks(chunk for score, chunk in ranked if score >= least)
+        contents = self._catalog.texts.contents(found.content for found in stored.values())
+        homes = self._catalog.texts.paths_of(contents)
+        rows = [
+            (-round(scores[id_], 9), homes[found.content], found.chunk.start, found)
+            for id_, found in stored.items()
+        ]
+        rows.sort(key=lambda row: row[:3])
+        return [
+            Hit(
+                rank=rank,
+                score=-score,
+                path=paths[0],
+                chunk=found.chunk,
+                title=contents[found.content].title,
+                also=tuple(paths[1:]),
+                id=found.id,
+                views=tuple((name, view.get(found.id, 0.0)) for name, view in views.items()),
+            )
+            for rank, (score, paths, _, found) in enumerate(rows[:k], start=1)
+        ]
+
+    def existing(self, chunks: Iterable[int]) -> set[int]:
+        """Return those of ``chunks`` that this state of the index has."""
+        return set(self._catalog.texts.vectors_of_chunks(chunks))
+
+    def languages(self) -> list[str]:
+        """Return the languages of the documents, the commonest first."""
+        return self._catalog.texts.languages()
+
+    def size(self) -> tuple[int, int]:
+        """Return the number of files and of chunks."""
+        return self._catalog.count("sources"), self._catalog.count("chunks")
+
+
+def _terms(entry: Entry, field: str) -> list[str]:
+    return (entry.body if field == "body" else entry.headings).split()

@@ -1,0 +1,146 @@
+"""The text of an HTML page, with its title and headings."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+from ragkit.types import Document, Heading
+
+DROPPED = frozenset({"script", "style", "template", "noscript"})
+BLOCKS = frozenset(
+    "address article aside blockquote body center dd details dialog div dl dt fieldset figcaption "
+    "figure footer form h1 h2 h3 h4 h5 h6 header hr main nav ol p pre section summary table tbody "
+    "tfoot thead ul".split()
+)
+HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
+CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w-]+)", re.I)
+SPACE = re.compile(r"\s+")
+
+
+def declared_encoding(data: bytes) -> str:
+    """Return the encoding that a page says it is in, "" if it does not.
+
+    >>> declared_encoding(b'<meta charset="GBK">')
+    'GBK'
+    """
+    found = CHARSET.search(data[:2048])
+    return found[1].decode("ascii") if found else ""
+
+
+def webpage(text: str, notes: tuple[str, ...]) -> Document:
+    """Return a page's readable text: a line a block, cells parted by bars, scripts left out."""
+    parser = _Reader()
+    parser.feed(text)
+    parser.close()
+    body = parser.text()
+    if not body.strip() and text.strip():
+        notes = (*notes, "nothing but markup: the page has no text of its own")
+    title = SPACE.sub(" ", "".join(parser.title)).strip()
+    headings = tuple(parser.headings)
+    title = title or next((heading.title for heading in headings), "")
+    return Document(text=body, type="html", title=title, headings=headings, notes=notes)
+
+
+class _Reader(HTMLParser):
+    """Collects text; ``length`` is kept so that headings know their offsets."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.title: list[str] = []
+        self.headings: list[Heading] = []
+        self._parts: list[str] = []
+        self._length = 0
+        self._breaks = 0  # line ends that stand before the next word
+        self._space = False
+        self._dropped = ""  # the element whose content is left out
+        self._in_title = False
+        self._preformatted = 0
+        self._heading: tuple[int, int, int] | None = None  # start, level, first part
+
+    def text(self) -> str:
+        return "".join(self._parts)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if self._dropped:
+            return
+        if tag in DROPPED:
+            self._dropped = tag
+        elif tag == "title" and not self._parts:
+            self._in_title = True
+        elif tag == "br":
+            self._break(1)
+        elif tag == "li":
+            self._break(1)
+            self._write("- ")
+        elif tag == "tr":
+            self._break(1)
+        elif tag in ("td", "th"):
+            if self._parts and not self._breaks:
+                self._write(" | ")
+        elif tag == "img":
+            alt = dict(attrs).get("alt")
+            if alt:
+                self.handle_data(f" {alt} ")
+        elif tag in BLOCKS:
+            self._break(2)
+            self._preformatted += tag == "pre"
+            if tag in HEADINGS:
+                self._heading = (self._length, int(tag[1]), len(self._parts))
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._dropped:
+            if tag == self._dropped:
+                self._dropped = ""
+        elif tag == "title":
+            self._in_title = False
+        elif tag in BLOCKS:
+            if tag in HEADINGS:
+                self._end_heading()
+            self._preformatted -= tag == "pre" and self._preformatted > 0
+            self._break(2)
+        elif tag == "tr":
+            self._break(1)
+
+    def handle_data(self, data: str) -> None:
+        if self._dropped:
+            return
+        if self._in_title:
+            self.title.append(data)
+        elif self._preformatted:
+            self._write(data)
+        else:
+            folded = SPACE.sub(" ", data)
+            if folded.startswith(" ") and not self._at_space():
+                self._space = True
+            if words := folded.strip(" "):
+                self._write((" " if self._space and not self._at_space() else "") + words)
+                self._space = folded.endswith(" ")
+
+    def _at_space(self) -> bool:
+        return not self._parts or self._breaks > 0 or self._parts[-1].endswith((" ", "\n"))
+
+    def _write(self, text: str) -> None:
+        if self._breaks and self._parts:
+            self._append("\n" * self._breaks)
+        self._breaks = 0
+        self._append(text)
+
+    def _append(self, text: str) -> None:
+        self._parts.append(text)
+        self._length += len(text)
+
+    def _break(self, lines: int) -> None:
+        self._breaks = max(self._breaks, lines)
+        self._space = False
+
+    def _end_heading(self) -> None:
+        if self._heading is None:
+            return
+        start, level, first = self._heading
+        self._heading = None
+        written = "".join(self._parts[first:])
+        title = SPACE.sub(" ", written).strip()
+        if title:
+            start += len(written) - len(written.lstrip())
+            self.headings.append(Heading(start, level, title))

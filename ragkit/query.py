@@ -1,0 +1,166 @@
+"""The query pipeline: question -> candidates -> hits -> evidence -> cited answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ragkit.errors import ConfigError
+from ragkit.fusion import reciprocal_rank_fusion, scaled, weighted_sum
+from ragkit.grounding import PASSAGES, Evidence, citations, evidence, refusal
+from ragkit.index.snapshot import Snapshot
+from ragkit.protocols import Answerer, Embedder
+from ragkit.text.words import query_terms
+from ragkit.types import Citation, Hit
+
+# Chosen on nine public sets; the plateau is wide (tests/benchmarks/RESULTS.md).
+WEIGHTS = {"body": 0.6, "dense": 0.3, "headings": 0.1}
+VIEWS = {
+    "hybrid": ("body", "dense", "headings"),
+    "lexical": ("body", "headings"),
+    "dense": ("dense",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search found, and whether it is enough to answer from."""
+
+    question: str
+    hits: tuple[Hit, ...]  # best first
+    evidence: Evidence
+    files: int  # searched
+    passages: int  # searched
+
+
+def search(
+    question: str,
+    snapshot: Snapshot,
+    *,
+    embedder: Embedder | None,
+    k: int = 8,
+    mode: str = "hybrid",
+    candidates: int = 100,
+    fusion: str = "sum",
+    strictness: float = 1.0,
+) -> Found:
+    """Return the best ``k`` passages for a question, best first.
+
+    Each view gives its best ``candidates``; all of them are then scored in every view, scaled to
+    0..1 over the candidates, and summed with weights (or their ranks are fused, with ``"rrf"``).
+
+    Args:
+        question: what a person asks.
+        snapshot: one state of an index.
+        embedder: the one the index was made with; None leaves the dense view out.
+        k: how many passages come back.
+        mode: "hybrid", "lexical" or "dense".
+        candidates: how many passages each view gives.
+        fusion: "sum" or "rrf".
+        strictness: how much evidence is asked for; 1 is the measured floor, 0 asks for none.
+
+    Raises:
+        ConfigError: the question is blank.
+    """
+    if not question.strip():
+        raise ConfigError("the question is blank", hint='ragkit ask "How do I ...?"')
+    views = [view for view in VIEWS[mode] if view != "dense" or embedder is not None]
+    terms = query_terms(question, snapshot.languages())
+    vector = embedder.embed_query(question) if embedder and "dense" in views else None
+
+    pool: dict[int, None] = {}  # the union of the views' best, in a stable order
+    for view in views:
+        if vector is not None and view == "dense":
+            pool |= dict.fromkeys(snapshot.best_dense(vector, k=candidates) if vector.any() else ())
+        else:
+            pool |= dict.fromkeys(snapshot.best_lexical(view, terms, k=candidates))
+    chunks = sorted(snapshot.existing(pool))
+
+    scores: dict[str, dict[int, float]] = {}
+    for view in views:
+        if vector is not None and view == "dense":
+            found = snapshot.dense_scores(vector, chunks)
+        else:
+            found = snapshot.lexical_scores(view, terms, chunks)
+        everyone = {chunk: found.get(chunk, 0.0) for chunk in chunks}
+        scores[view] = scaled(everyone, from_zero=view == "headings")
+
+    if fusion == "rrf":
+        fused = reciprocal_rank_fusion(
+            [sorted((c for c in s if s[c] > 0), key=lambda c: (-s[c], c)) for s in scores.values()]
+        )
+    else:
+        fused = weighted_sum(scores, WEIGHTS)
+
+    hits = snapshot.hits(fused, scores, k=max(k, PASSAGES))
+    entries = snapshot.entries([hit.id for hit in hits[:PASSAGES]])
+    passages = [entry.body.split() for entry in entries.values()]
+    proof = evidence(terms, passages, snapshot.idf, strictness=strictness)
+    files, chunk_count = snapshot.size()
+    return Found(question, tuple(hits[:k]), proof, files, chunk_count)
+
+
+class Answer:
+    """A streaming answer: iterate for its text, piece by piece, then read ``citations``."""
+
+    def __init__(
+        self,
+        found: Found,
+        pieces: Iterator[str],
+        *,
+        refused: bool,
+        model: str,
+        embedder: str,
+        degraded: Sequence[str] = (),
+    ) -> None:
+        self.question = found.question
+        self.hits = found.hits  # hits[0] is cited as [1]
+        self.evidence = found.evidence
+        self.refused = refused
+        self.model = model
+        self.embedder = embedder
+        self.degraded = tuple(degraded)
+        self.usage: dict[str, int] | None = None
+        self._pieces = pieces
+        self._said: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._said
+        for piece in self._pieces:
+            self._said.append(piece)
+            yield piece
+
+    @property
+    def text(self) -> str:
+        """The whole answer; waits for what is still to come."""
+        return "".join(self)
+
+    @property
+    def citations(self) -> list[Citation]:
+        """Where each cited passage stands; waits for the whole answer."""
+        return [] if self.refused else list(citations(self.text, self.hits))
+
+
+def ask(found: Found, *, answerer: Answerer, embedder: str, degraded: Sequence[str] = ()) -> Answer:
+    """Answer a question from what was found for it, or refuse for lack of evidence.
+
+    Args:
+        found: what ``search`` returned.
+        answerer: what turns passages into an answer; it is not asked where evidence is lacking.
+        embedder: name of the embedder, told with the answer.
+        degraded: the parts that did not take part, told with the answer.
+    """
+    refused = not found.hits or not found.evidence.enough
+    if refused:
+        searched = {"files": found.files, "passages": found.passages}
+        pieces = iter([refusal(found.evidence, searched)])
+    else:
+        pieces = answerer(found.question, found.hits)
+    return Answer(
+        found,
+        pieces,
+        refused=refused,
+        model=answerer.name,
+        embedder=embedder,
+        degraded=degraded,
+    )

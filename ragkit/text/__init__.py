@@ -1,0 +1,8 @@
+"""Pure functions of text: how long it is, where it may be cut, what its words are.
+
+* ``tokens``: an estimate of a model's tokens that knows scripts
+* ``graphemes``: where a text may be cut without breaking a character
+* ``sentences``: where sentences end, in any script
+* ``languages``: which language a text is in, and its function words
+* ``words``: the terms that BM25 counts
+"""

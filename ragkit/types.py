@@ -1,0 +1,162 @@
+"""The nouns of ragkit: plain frozen values that flow between modules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+FloatMatrix = npt.NDArray[np.float32]  # (n, dim), rows of unit length
+FloatVector = npt.NDArray[np.float32]  # (dim,), unit length
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading in a document's text."""
+
+    start: int  # offset in characters of the line it stands in
+    level: int  # 1 is the highest
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One source's text, and what its format says of it.
+
+    ``text`` is the file's own text: line ends are kept, a byte order mark is not. Nothing here
+    depends on the file's name, so that a renamed file is the same document.
+    """
+
+    text: str
+    type: str  # "text", "markdown", "rst", "code", "html" or "pdf"
+    title: str = ""
+    headings: tuple[Heading, ...] = ()  # in order of start
+    page_starts: tuple[int, ...] = ()  # offset of each page's first character; () if no pages
+    pages_without_text: tuple[int, ...] = ()  # page numbers from 1
+    notes: tuple[str, ...] = ()  # what was lost or guessed on the way, said to the user
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A contiguous span of one document.
+
+    Invariant: ``document.text[chunk.start:chunk.end] == chunk.text``.
+    """
+
+    text: str
+    start: int  # offset in characters, inclusive
+    end: int  # offset in characters, exclusive
+    lines: tuple[int, int]  # first and last line, from 1
+    page: int | None = None  # from 1; None where the format has no pages
+    headings: tuple[str, ...] = ()  # outermost first
+
+    def __post_init__(self) -> None:
+        if self.end - self.start != len(self.text):
+            raise ValueError(f"span {self.start}:{self.end} is not {len(self.text)} characters")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A retrieved chunk. Higher score is better; rank counts from 1."""
+
+    rank: int
+    score: float
+    path: str  # as stored: relative to the folder that holds the index, where below it
+    chunk: Chunk
+    title: str = ""
+    also: tuple[str, ...] = ()  # the other paths that hold the same text
+    id: int = 0  # of the chunk in its index
+    views: tuple[tuple[str, float], ...] = ()  # (view, its normalised score), for `why`
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Where a passage of an answer stands."""
+
+    marker: int  # [1] in the answer's text
+    path: str
+    start: int  # offsets in characters of the document's text, end exclusive
+    end: int
+    lines: tuple[int, int]
+    page: int | None
+    text: str  # the passage, exactly as the source has it
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a file is not in the index, or is there only in an older version."""
+
+    path: str
+    stage: str  # "read", "decode", "parse", "embed"
+    reason: str
+    permanent: bool = True  # False: worth trying again unchanged
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file or folder that was passed over on purpose, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What an ingest did, counted in files unless said."""
+
+    files: int = 0  # found below the given paths, skipped ones apart
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    chunks: int = 0  # chunks of the new and changed files
+    embedded: int = 0  # texts that had to be embedded
+    pages_without_text: int = 0  # pages, of the new and changed files
+    skipped: tuple[Skipped, ...] = ()
+    failed: tuple[Failure, ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()  # (path, what was lost or guessed there)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One step of an ingest: running totals, for whatever bar the caller draws."""
+
+    stage: str  # "walk", "read", "embed", "publish", "done"
+    path: str = ""  # the file in hand
+    files_done: int = 0
+    files_total: int = 0
+    bytes_done: int = 0
+    bytes_total: int = 0
+    report: IngestReport = field(default_factory=IngestReport)  # so far; final when "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A source of the index."""
+
+    path: str
+    title: str
+    type: str
+    chunks: int
+    pages: int | None  # None where the format has none
+    state: str  # "indexed", "empty", "partial" (pages without text), "stale", "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What an index holds."""
+
+    index: str
+    files: int
+    chunks: int
+    vectors: int
+    embedder: str
+    dim: int
+    chunk_tokens: int
+    bytes: int  # on disk
+    roots: tuple[str, ...]
+    languages: tuple[str, ...]
+    failed: tuple[Failure, ...]
+    pages_without_text: tuple[tuple[str, tuple[int, ...]], ...]  # (path, page numbers)
