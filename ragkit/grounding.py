@@ -30,7 +30,7 @@ class Evidence:
 
     coverage: float  # 0..1, of the best passage
     floor: float  # below it the question is refused
-    missing: tuple[str, ...]  # the words that stand in none of the passages, the rarest first
+    missing: tuple[str, ...]  # what stands in none of the passages
 
     @property
     def enough(self) -> bool:
@@ -67,15 +67,12 @@ def evidence(
         for terms in sets
     ]
     everywhere = set().union(*sets)
-    missing = sorted(
-        ((w, forms[0]) for forms, w in zip(query, weights, strict=True)
-         if everywhere.isdisjoint(forms)), reverse=True
-    )  # fmt: skip
+    missing = tuple(forms[0] for forms in query if everywhere.isdisjoint(forms))
     bigrams = sum(w for forms, w in zip(query, weights, strict=True) if is_bigram(forms[0])) / total
     return Evidence(
         coverage=max(covered, default=0.0) / total,
         floor=strictness * (bigrams * BIGRAMS_FLOOR + (1 - bigrams) * WORDS_FLOOR),
-        missing=tuple(term for _, term in missing),
+        missing=missing,
     )
 
 

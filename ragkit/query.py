@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ragkit.errors import ConfigError
 from ragkit.fusion import reciprocal_rank_fusion, scaled, weighted_sum
 from ragkit.grounding import PASSAGES, Evidence, citations, evidence, refusal
 from ragkit.index.snapshot import Snapshot
 from ragkit.protocols import Answerer, Embedder
-from ragkit.text.words import query_terms
+from ragkit.text.words import missing_words, query_terms
 from ragkit.types import Citation, Hit
 
 # Chosen on nine public sets; the plateau is wide (tests/benchmarks/RESULTS.md).
@@ -65,7 +65,7 @@ def search(
     if not question.strip():
         raise ConfigError("the question is blank", hint='ragkit ask "How do I ...?"')
     views = [view for view in VIEWS[mode] if view != "dense" or embedder is not None]
-    terms = query_terms(question, snapshot.languages())
+    terms = query_terms(question, snapshot.facts.languages)
     vector = embedder.embed_query(question) if embedder and "dense" in views else None
 
     pool: dict[int, None] = {}  # the union of the views' best, in a stable order
@@ -95,9 +95,11 @@ def search(
     hits = snapshot.hits(fused, scores, k=max(k, PASSAGES))
     entries = snapshot.entries([hit.id for hit in hits[:PASSAGES]])
     passages = [entry.body.split() for entry in entries.values()]
+    facts = snapshot.facts
     proof = evidence(terms, passages, snapshot.idf, strictness=strictness)
-    files, chunk_count = snapshot.size()
-    return Found(question, tuple(hits[:k]), proof, files, chunk_count)
+    missing = missing_words(question, facts.languages, proof.missing)
+    proof = replace(proof, missing=tuple(missing))
+    return Found(question, tuple(hits[:k]), proof, facts.files, facts.chunks)
 
 
 class Answer:

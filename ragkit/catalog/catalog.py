@@ -106,6 +106,10 @@ class Catalog:
             finally:
                 self._db.execute("ROLLBACK")
 
+    def version(self) -> int:
+        """Return a number that changes when another connection has written."""
+        return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+
     def count(self, table: str) -> int:
         """Return the number of rows of a table."""
         return int(self._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])

@@ -25,6 +25,7 @@ CREATE TABLE contents(id INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL UN
   type TEXT NOT NULL, title TEXT NOT NULL, language TEXT NOT NULL, text BLOB NOT NULL,
   page_starts TEXT NOT NULL, pages_without_text TEXT NOT NULL, notes TEXT NOT NULL,
   seal BLOB NOT NULL);
+CREATE INDEX contents_language ON contents(language);
 CREATE TABLE sources(path TEXT PRIMARY KEY, content INTEGER NOT NULL REFERENCES contents(id),
   size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, seen_ns INTEGER NOT NULL,
   digest BLOB NOT NULL, seal BLOB NOT NULL) WITHOUT ROWID;

@@ -237,18 +237,20 @@ class Texts:
     def chunks_of_vectors(self, vectors: Iterable[int]) -> dict[int, list[int]]:
         """Return the ids of the chunks that each vector stands for, those without any left out."""
         found: dict[int, list[int]] = {}
-        for vector in vectors:
-            for (chunk,) in self._db.execute("SELECT id FROM chunks WHERE vector=?", (vector,)):
-                found.setdefault(vector, []).append(chunk)
+        for vector, chunk in self._db.execute(
+            "SELECT vector,id FROM chunks WHERE vector IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(vectors)),),
+        ):
+            found.setdefault(vector, []).append(chunk)
         return found
 
     def vectors_of_chunks(self, chunks: Iterable[int]) -> dict[int, int]:
         """Return the vector's id of each chunk that exists."""
-        return {
-            chunk: vector
-            for chunk in chunks
-            for (vector,) in self._db.execute("SELECT vector FROM chunks WHERE id=?", (chunk,))
-        }
+        rows = self._db.execute(
+            "SELECT id,vector FROM chunks WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(chunks)),),
+        )
+        return dict(rows.fetchall())
 
     def chunk_counts(self) -> dict[int, int]:
         """Return the number of chunks of each content that has any."""

@@ -49,7 +49,7 @@ def question_options(command: Command) -> Command:
     return command
 
 
-@cli.command()
+@cli.command(short_help="Answer a question from the documents, with citations.")
 @question_options
 def ask(
     question: str | None,
@@ -61,7 +61,7 @@ def ask(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    r"""Answer QUESTION from the documents, with citations.
+    """Answer QUESTION from the documents, with citations.
 
     Where too little of the question stands in the documents, it says what was searched (exit 1).
 
@@ -81,13 +81,13 @@ def ask(
             click.echo(piece, nl=False)
             sys.stdout.flush()
         click.echo()
-        if citations := answer.citations:
+        if citations := sorted(answer.citations, key=lambda citation: citation.marker):
             lines = dict.fromkeys(citation_line(rag, citation) for citation in citations)
             click.echo("\n" + "\n".join(lines))
         return REFUSED if answer.refused else 0
 
 
-@cli.command()
+@cli.command(short_help="Print the passages that fit a question best.")
 @question_options
 def search(
     question: str | None,
@@ -99,7 +99,7 @@ def search(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    r"""Print the passages that fit QUESTION best, best first.
+    """Print the passages that fit QUESTION best, best first.
 
     \b
         ragkit search "keep a model loaded" -k 3

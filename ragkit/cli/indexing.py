@@ -27,7 +27,7 @@ FAILED, DAMAGED = 6, 5
 SHOWN = 5  # lines of skipped or failed files without -v
 
 
-@cli.command()
+@cli.command(short_help="Bring the index in step with files and folders.")
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @index_option
 @offline_option
@@ -48,7 +48,7 @@ def ingest(
     quiet: bool,
     verbose: bool,
 ) -> int:
-    r"""Bring the index in step with files and folders (those given before, if none are).
+    """Bring the index in step with files and folders (those given before, if none are).
 
     New and changed files are read, vanished ones leave the index, unchanged ones cost a look.
     Files that .gitignore or .ragkitignore name, hidden ones and binaries are skipped.
@@ -139,11 +139,11 @@ def _dry_run(rag: Rag, paths: tuple[str, ...], *, as_json: bool) -> int:
     return 0
 
 
-@cli.command()
+@cli.command(short_help="Say what the index holds.")
 @index_option
 @json_option
 def status(index: str | None, as_json: bool) -> None:
-    r"""Say what the index holds: files, passages, embedder, failures, pages without text.
+    """Say what the index holds: files, passages, embedder, failures, pages without text.
 
     \b
         ragkit status
@@ -176,11 +176,11 @@ def status(index: str | None, as_json: bool) -> None:
             click.echo(f"{name:<10} {fact}")
 
 
-@cli.command()
+@cli.command(short_help="List the files of the index.")
 @index_option
 @json_option
 def ls(index: str | None, as_json: bool) -> None:
-    r"""List the files of the index.
+    """List the files of the index.
 
     \b
         ragkit ls
@@ -198,12 +198,12 @@ def ls(index: str | None, as_json: bool) -> None:
         click.echo(table(rows, ("path", "type", "passages", "pages", "state", "title")))
 
 
-@cli.command()
+@cli.command(short_help="Print the text of a file, or some of its lines.")
 @click.argument("place", metavar="PATH[:LINES]")
 @index_option
 @json_option
 def show(place: str, index: str | None, as_json: bool) -> None:
-    r"""Print the text of a file as the index has it, or some of its lines.
+    """Print the text of a file as the index has it, or some of its lines.
 
     \b
         ragkit show sample_corpus/keep-alive.md:1-5
@@ -231,13 +231,13 @@ def show(place: str, index: str | None, as_json: bool) -> None:
             click.echo(text, nl=not text.endswith("\n"))
 
 
-@cli.command()
+@cli.command(short_help="Drop files from the index.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @index_option
 @json_option
 @quiet_option
 def rm(paths: tuple[str, ...], index: str | None, as_json: bool, quiet: bool) -> None:
-    r"""Drop files, or all files below a folder, from the index; the files themselves stay.
+    """Drop files, or all files below a folder, from the index; the files themselves stay.
 
     \b
         ragkit rm docs/old.md
@@ -255,11 +255,11 @@ def rm(paths: tuple[str, ...], index: str | None, as_json: bool, quiet: bool) ->
     )
 
 
-@cli.command()
+@cli.command(short_help="Say whether the index is whole.")
 @index_option
 @json_option
 def check(index: str | None, as_json: bool) -> int:
-    r"""Read every row and file of the index, and say whether it is whole.
+    """Read every row and file of the index, and say whether it is whole.
 
     \b
         ragkit check

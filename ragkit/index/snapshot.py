@@ -6,8 +6,9 @@ chunk's score does not depend on whether a cache has caught up with it. A reader
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property, partial
 
 import numpy as np
@@ -22,6 +23,16 @@ from ragkit.vectors import VectorFile
 Views = Mapping[str, Mapping[int, float]]  # view -> chunk -> score
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is true of a whole index, and would cost a scan at each question."""
+
+    version: int  # of the catalog
+    files: int
+    chunks: int
+    languages: tuple[str, ...]  # of the documents, the commonest first
+
+
 class Reader:
     """Opens snapshots of an index, and keeps cache files open from one to the next."""
 
@@ -29,6 +40,7 @@ class Reader:
         self.index = index
         self._dense: dict[CacheRecord, VectorFile] = {}
         self._lexical: dict[CacheRecord, LexicalFolder] = {}
+        self._facts = Facts(-1, 0, 0, ())
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
@@ -43,12 +55,22 @@ class Reader:
                     continue
                 yield Snapshot(
                     self.index,
+                    self._current_facts(),
                     [self._dense[record] for record in dense],
                     dense[-1].last_id if dense else 0,
                     self._lexical[lexical[0]] if lexical else None,
                     lexical[0].last_id if lexical else 0,
                 )
                 return
+
+    def _current_facts(self) -> Facts:
+        catalog = self.index.catalog
+        version = catalog.version()
+        if version != self._facts.version:
+            languages = tuple(catalog.texts.languages())
+            counts = catalog.count("sources"), catalog.count("chunks")
+            self._facts = Facts(version, *counts, languages)
+        return self._facts
 
     def _open_dense(self, record: CacheRecord) -> bool:
         if record not in self._dense:
@@ -81,6 +103,7 @@ class Snapshot:
     def __init__(
         self,
         index: Index,
+        facts: Facts,
         dense: Sequence[VectorFile],
         dense_last: int,
         lexical: LexicalFolder | None,
@@ -89,6 +112,8 @@ class Snapshot:
         self._index = index
         self._catalog = index.catalog
         self._dense = dense
+        self._facts = facts
+        self._vector_of: dict[int, int] = {}  # chunk -> vector, of those that were looked up
         self._dense_last = dense_last  # vectors above it are in no file
         self._lexical = lexical
         self._lexical_last = lexical_last  # chunks above it are in no folder
@@ -112,7 +137,8 @@ class Snapshot:
 
     def dense_scores(self, query: FloatVector, chunks: Sequence[int]) -> dict[int, float]:
         """Return the cosine of ``query`` and each of ``chunks`` that exists."""
-        vectors = self._catalog.texts.vectors_of_chunks(chunks)
+        self.existing(chunks)
+        vectors = {chunk: self._vector_of[chunk] for chunk in chunks if chunk in self._vector_of}
         wanted = sorted(set(vectors.values()))
         products = dict(self._fresh_products(query))
         for file in self._dense:
@@ -215,17 +241,16 @@ class Snapshot:
             for rank, (score, paths, _, found) in enumerate(rows[:k], start=1)
         ]
 
-    def existing(self, chunks: Iterable[int]) -> set[int]:
+    def existing(self, chunks: Collection[int]) -> set[int]:
         """Return those of ``chunks`` that this state of the index has."""
-        return set(self._catalog.texts.vectors_of_chunks(chunks))
+        unseen = [chunk for chunk in chunks if chunk not in self._vector_of]
+        self._vector_of |= self._catalog.texts.vectors_of_chunks(unseen) if unseen else {}
+        return self._vector_of.keys() & set(chunks)
 
-    def languages(self) -> list[str]:
-        """Return the languages of the documents, the commonest first."""
-        return self._catalog.texts.languages()
-
-    def size(self) -> tuple[int, int]:
-        """Return the number of files and of chunks."""
-        return self._catalog.count("sources"), self._catalog.count("chunks")
+    @property
+    def facts(self) -> Facts:
+        """What is true of the whole index."""
+        return self._facts
 
 
 def _terms(entry: Entry, field: str) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Protocol
 
@@ -144,3 +144,27 @@ def query_terms(query: str, languages: Sequence[str]) -> list[tuple[str, ...]]:
             same = dict.fromkeys(form[position] for form in forms if position < len(form))
             found[tuple(same)] = None
     return list(found)
+
+
+def missing_words(query: str, languages: Sequence[str], missing: Collection[str]) -> list[str]:
+    """Return the words of a query, as they were written, whose first term is ``missing``.
+
+    Of a run without spaces, the stretches whose bigrams are missing.
+
+    >>> missing_words("Loaded footballs?", ["en"], {"footbal"})
+    ['footballs']
+    >>> missing_words("模型多久", ["zh"], {"型多", "多久"})
+    ['型多久']
+    """
+    first = _terms(languages[0] if languages else "")
+    found: list[str] = []
+    for word in _ANY.findall(unicodedata.normalize("NFKC", query)):
+        if not _RUN.match(word):
+            found += [word] if first[word].split(" ")[0] in missing else []
+            continue
+        at = -1  # where the stretch in hand ends
+        for i, pair in enumerate(bigrams(word)):
+            if pair in missing:
+                found = [*found[:-1], found[-1] + pair[-1]] if at == i else [*found, pair]
+                at = i + 1
+    return list(dict.fromkeys(found))

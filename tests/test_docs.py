@@ -1,0 +1,175 @@
+"""The README is run, not trusted: its sessions, its Python, its tables, its two commands.
+
+``python -m tests.test_docs`` writes the sessions' true outputs into it.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import doctest
+import io
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from ragkit.cli import cli
+from ragkit.cli.app import run
+from ragkit.config import Settings
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
+BLOCKS = BLOCK.findall(README.read_text("utf-8"))
+COMMANDS = [body.strip() for kind, body in BLOCKS if kind == "sh"]
+
+
+def output_of(command: str) -> str:
+    """Return all that a ``ragkit`` command prints, in order."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        run(shlex.split(command)[1:])
+    return said.getvalue()
+
+
+def true_session(body: str) -> str:
+    """Return a console block with the outputs that its commands have."""
+    commands = re.findall(r"^\$ (.*)$", body, flags=re.MULTILINE)
+    return "".join(f"$ {command}\n{output_of(command)}" for command in commands)
+
+
+def without_sizes(text: str) -> str:
+    """Return a session without the size of the index, which differs a little between machines."""
+    return re.sub(r"(?m)^(size +).*$", r"\1...", text)
+
+
+@pytest.fixture
+def in_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(ROOT / "sample_corpus", tmp_path / "sample_corpus")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("in_a_copy")
+def test_console_sessions_are_true() -> None:
+    sessions = [body for kind, body in BLOCKS if kind == "console"]
+    assert len(sessions) > 2
+    for body in sessions:
+        assert without_sizes(body) == without_sizes(true_session(body))
+
+
+@pytest.mark.usefixtures("in_a_copy")
+def test_python_sessions_are_true() -> None:
+    failed, ran = doctest.testfile(str(README), module_relative=False)
+    assert ran > 5
+    assert not failed
+
+
+def test_every_block_is_run() -> None:
+    assert {kind for kind, _ in BLOCKS} == {"sh", "console", "pycon"}
+    assert len(COMMANDS) == 2
+
+
+def test_ci_runs_the_second_command_as_it_stands() -> None:
+    assert (ROOT / ".ci" / "run").read_text("utf-8").splitlines()[-1] == COMMANDS[1]
+
+
+@pytest.mark.parametrize("name", cli.commands)
+def test_every_command_is_in_the_readme_and_shows_an_example(name: str) -> None:
+    assert re.search(rf"ragkit {name}\b", README.read_text("utf-8"))
+    text = cli.commands[name].help or ""
+    assert re.search(rf"\n +ragkit {name}\b", text)
+
+
+def test_every_setting_has_a_row() -> None:
+    for field in fields(Settings):
+        default = str(getattr(Settings(), field.name)).lower()
+        variable = f"RAGKIT_{field.name.upper()}"
+        row = rf"^\| `{field.name}` \|[^|]*\| `{variable}` \| {re.escape(default)} \|"
+        assert re.search(row, README.read_text("utf-8"), re.MULTILINE), field.name
+
+
+def test_every_file_is_in_the_tour() -> None:
+    tour = README.read_text("utf-8").split("## A tour")[1].split("## ")[0]
+    for path in (ROOT / "ragkit").iterdir():
+        if path.name.startswith(("__", "py.typed")):
+            continue
+        name = f"{path.name}/" if path.is_dir() else path.name
+        assert f"`{name}`" in tour, name
+
+
+def public_names() -> list[tuple[str, ast.AST]]:
+    found: list[tuple[str, ast.AST]] = []
+    for path in sorted((ROOT / "ragkit").rglob("*.py")):
+        tree = ast.parse(path.read_text("utf-8"))
+        found.append((str(path.relative_to(ROOT)), tree))
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.ClassDef | ast.Module):
+                continue
+            if isinstance(node, ast.ClassDef) and node.name.startswith("_"):
+                continue
+            found += [
+                (f"{path.name}:{inner.name}", inner)
+                for inner in node.body
+                if isinstance(inner, ast.FunctionDef | ast.ClassDef)
+                and not inner.name.startswith(("_", "handle_"))
+            ]
+    return found
+
+
+def test_public_names_have_docstrings() -> None:
+    bare = [name for name, node in public_names() if not ast.get_docstring(node)]  # type: ignore[arg-type]
+    assert not [name for name in bare if name not in NEED_NONE]
+
+
+NEED_NONE = {"app.py:list_commands", "app.py:resolve_command"}  # click's own, overridden
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.environ.get("CI"), reason="makes a virtual environment: set CI=1")
+def test_the_first_command_works_from_a_clean_clone(tmp_path: Path) -> None:
+    files = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True
+    ).stdout.split(b"\0")
+    for name in filter(None, files):
+        target = tmp_path / os.fsdecode(name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / os.fsdecode(name), target)
+    done = subprocess.run(
+        COMMANDS[0], shell=True, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "5 minutes (`5m`)" in done.stdout
+    assert "[1] sample_corpus/keep-alive.md:8" in done.stdout
+    listed = subprocess.run(
+        [tmp_path / ".venv/bin/pip", "list", "--format=freeze"],
+        capture_output=True, text=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
+    assert len(listed) < 60
+    module = [tmp_path / ".venv/bin/python", "-m", "ragkit", "--version"]
+    assert subprocess.run(module, cwd=tmp_path, capture_output=True, check=True).stdout
+
+
+def write() -> None:
+    """Put the true outputs of the sessions into the README."""
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(ROOT / "sample_corpus", Path(folder, "sample_corpus"))
+        os.chdir(folder)
+        text = BLOCK.sub(
+            lambda m: f"```console\n{true_session(m[2])}```" if m[1] == "console" else m[0],
+            README.read_text("utf-8"),
+        )
+        os.chdir(ROOT)
+    README.write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(write())
