@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from ragkit.types import Hit
 # .875 with the words alone (tests/benchmarks/RESULTS.md).
 WEIGHTS = {"words": 0.4, "dense": 0.2, "passage": 0.4}
 LEAST_TERMS = 3
+HEADING = re.compile(r"#{1,6}\s[^\n]*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,5 @@ class QuotingAnswerer:
 
 def _tells(sentence: str, hit: Hit) -> bool:
     """Say whether a sentence says something: a heading, a rule or a lone word does not."""
-    if len(terms(sentence).split()) < LEAST_TERMS:
-        return False
-    return sentence.strip("#= \t") not in (*hit.chunk.headings, hit.title)
+    is_heading = HEADING.match(sentence) or sentence in (*hit.chunk.headings, hit.title)
+    return not is_heading and len(terms(sentence).split()) >= LEAST_TERMS

@@ -14,7 +14,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 import tempfile
 from dataclasses import fields
 from pathlib import Path
@@ -150,11 +149,11 @@ def test_the_first_command_works_from_a_clean_clone(tmp_path: Path) -> None:
     assert "5 minutes (`5m`)" in done.stdout
     assert "[1] sample_corpus/keep-alive.md:8" in done.stdout
     listed = subprocess.run(
-        [tmp_path / ".venv/bin/pip", "list", "--format=freeze"],
+        [str(tmp_path / ".venv/bin/pip"), "list", "--format=freeze"],
         capture_output=True, text=True, check=True,
     ).stdout.splitlines()  # fmt: skip
     assert len(listed) < 60
-    module = [tmp_path / ".venv/bin/python", "-m", "ragkit", "--version"]
+    module = [str(tmp_path / ".venv/bin/python"), "-m", "ragkit", "--version"]
     assert subprocess.run(module, cwd=tmp_path, capture_output=True, check=True).stdout
 
 
@@ -172,4 +171,4 @@ def write() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(write())
+    write()
