@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ragkit.text import graphemes, sentences
-from ragkit.text.tokens import fitting
+from ragkit.text.tokens import fits, fitting
 from ragkit.types import Chunk, Document
 
 NEWLINE = re.compile(r"\r\n|\r|\n")
@@ -68,7 +68,7 @@ class StructureChunker:
                 limit = fitting(text, at, self.chunk_tokens)
                 stop = end
                 if limit < end:
-                    if fitting(text, limit, self.chunk_tokens) >= end:  # no crumb is left over
+                    if fits(text, limit, end, self.chunk_tokens):  # no crumb is left over
                         limit = min(limit, at + max(int((end - at) * EVENLY), 1))
                     heading = HEADING.match(text, at, limit) if at in heading_starts else None
                     stop = best_cut(text, at, limit, least=heading.end() if heading else at)
@@ -84,7 +84,7 @@ class StructureChunker:
             if mark <= start:
                 continue
             following = marks[i + 1] if i + 1 < len(marks) else len(text)
-            if mark < len(text) and fitting(text, start, self.chunk_tokens) >= following:
+            if mark < len(text) and fits(text, start, following, self.chunk_tokens):
                 continue  # this section and the next fit into one chunk
             yield start, mark
             start = mark
@@ -121,8 +121,7 @@ def best_cut(text: str, start: int, limit: int, *, least: int = 0) -> int:
     """
     size = limit - start
     found = (
-        _last(PARAGRAPH, text, max(start + size // 10, least + 1), limit)
-        or _last(LINE, text, max(start + size * 3 // 10, least + 1), limit)
+        (text.find("\n", start, limit) >= 0 and _last_line(text, start, limit, least))
         or _last_sentence(text, start + size * 4 // 10, limit)
         or _last(CLAUSE, text, start + size // 2, limit)
         or _last_space(text, start + size // 4, limit)
@@ -131,27 +130,33 @@ def best_cut(text: str, start: int, limit: int, *, least: int = 0) -> int:
     return graphemes.floor(text, found, least=start)
 
 
+def _last_line(text: str, start: int, limit: int, least: int) -> int:
+    """Return the last end of a paragraph, else of a line that ends a thought, else 0."""
+    size = limit - start
+    return _last(PARAGRAPH, text, max(start + size // 10, least + 1), limit) or _last(
+        LINE, text, max(start + size * 3 // 10, least + 1), limit
+    )
+
+
 def _last(boundary: re.Pattern[str], text: str, start: int, end: int) -> int:
     """Return the end of the last boundary in ``text[start:end]``, 0 if there is none."""
     for begin in (end - (end - start) // 3, start):  # the cut is nearly always near the end
-        last = 0
-        for match in boundary.finditer(text, begin, end):
-            last = match.end()
-        if last:
-            return last
+        if found := list(boundary.finditer(text, begin, end)):
+            return found[-1].end()
     return 0
 
 
 def _last_sentence(text: str, start: int, end: int) -> int:
-    for begin in (end - (end - start) // 2, start):
-        last = max((stop for stop in sentences.ends(text, begin, end) if stop < end), default=0)
-        if last:
+    """Return the last end of a sentence in ``text[start:end]``, 0 if there is none."""
+    for begin in (end - (end - start) // 3, start):
+        if last := sentences.last_end(text, begin, end):
             return last
     return 0
 
 
 def _last_space(text: str, start: int, end: int) -> int:
-    return max(text.rfind(space, start, end) for space in " \n\t\r\u3000") + 1
+    last = max(text.rfind(" ", start, end), text.rfind("\n", start, end))
+    return (last if last >= 0 else max(text.rfind(s, start, end) for s in "\t\r\u3000")) + 1
 
 
 class _Lines:

@@ -6,6 +6,7 @@ times more than cutting it. Source: UAX #29, as the ``regex`` package implements
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
     import regex
 
 REACH = 64  # characters looked at before a cut; a longer grapheme is cut
+# Two characters that are never one grapheme: ASCII, Latin, Cyrillic, kana, ideographs, punctuation.
+PLAIN = re.compile(
+    "[ -~\t\u00a1-\u00ac\u00ae-\u024f\u0400-\u0481\u2010-\u2027\u3000-\u3029\u3041-\u3096"
+    "\u30a1-\u30fa\u4e00-\u9fff\uff01-\uff5e]{2}"
+)
 
 
 @cache
@@ -20,11 +26,6 @@ def _grapheme() -> regex.Pattern[str]:
     import regex
 
     return regex.compile(r"\X")
-
-
-def _stands_alone(char: str) -> bool:
-    """Say whether no grapheme goes on across this character: ASCII but CR/LF, plain ideographs."""
-    return (char.isascii() and char not in "\r\n") or "\u4e00" <= char <= "\u9fff"
 
 
 def floor(text: str, offset: int, *, least: int = 0) -> int:
@@ -37,7 +38,7 @@ def floor(text: str, offset: int, *, least: int = 0) -> int:
     >>> [floor(family, offset) for offset in range(len(family) + 1)]
     [0, 1, 1, 1, 1, 1, 6, 7]
     """
-    if offset >= len(text) or (_stands_alone(text[offset - 1]) and _stands_alone(text[offset])):
+    if offset >= len(text) or PLAIN.match(text, offset - 1, offset + 1):
         return offset
     begin = max(offset - REACH, 0)
     window = text[begin : offset + REACH]

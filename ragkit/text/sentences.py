@@ -54,6 +54,20 @@ def ends(text: str, start: int = 0, end: int | None = None) -> Iterator[int]:
         yield stop
 
 
+def last_end(text: str, start: int, end: int) -> int:
+    """Return the last end of a sentence inside ``text[start:end]``, 0 if there is none.
+
+    >>> last_end("One. Two, e.g. three", 0, 20), last_end("No end", 0, 6)
+    (4, 0)
+    """
+    for match in reversed(list(END.finditer(text, start, end))):
+        stop = match.start() if match["break"] else match.end()
+        abbreviated = match["narrow"] == "." and _is_abbreviation(text, start, match.start())
+        if start < stop < end and not abbreviated:
+            return stop
+    return 0
+
+
 def spans(text: str, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:
     """Return the sentences of ``text[start:end]`` as trimmed ``(start, end)``, blank ones left out.
 

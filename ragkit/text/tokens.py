@@ -43,7 +43,7 @@ def _quarters() -> npt.NDArray[np.uint8]:
 def _weights(text: str) -> npt.NDArray[np.uint8]:
     """Return the quarter tokens of each character, ``(len(text),)`` uint8."""
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    return _quarters()[np.minimum(codes, 0x10000)]
+    return _quarters().take(codes, mode="clip")
 
 
 def estimate_tokens(text: str) -> int:
@@ -69,5 +69,14 @@ def fitting(text: str, start: int, tokens: int) -> int:
     window = text[start : start + 4 * tokens]
     if window.isascii():
         return start + max(len(window), 1)
-    used = np.cumsum(_weights(window), dtype=np.int64)
-    return start + max(int(np.searchsorted(used, 4 * tokens, "right")), 1)
+    used = _weights(window).cumsum()
+    return start + max(int(used.searchsorted(4 * tokens, "right")), 1)
+
+
+def fits(text: str, start: int, end: int, tokens: int) -> bool:
+    """Say whether ``text[start:end]`` is at most ``tokens`` tokens; far too long costs nothing.
+
+    >>> fits("一二三", 0, 3, 3), fits("一二三", 0, 3, 2)
+    (True, False)
+    """
+    return end - start <= 4 * tokens and fitting(text, start, tokens) >= end
