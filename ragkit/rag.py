@@ -141,7 +141,7 @@ class Rag:
 
         roots = self._roots(paths)
         if self.folder and (self.folder / CATALOG).is_file():
-            index = self._open().index
+            index = self.reader().index
             return survey(index, roots, stored=index.stored_path)
         base = (self.folder or Path.cwd() / folders.NAME).parent
         return survey(None, roots, stored=lambda path: folders.stored_path(path, base))
@@ -206,7 +206,7 @@ class Rag:
         from ragkit.query import search
 
         settings = self.settings
-        with self._open().snapshot() as snapshot:
+        with self.reader().snapshot() as snapshot:
             return search(
                 question,
                 snapshot,
@@ -222,7 +222,7 @@ class Rag:
 
     def status(self) -> Status:
         """Return what the index holds."""
-        index = self._open().index
+        index = self.reader().index
         catalog, maker = index.catalog, index.maker
         with catalog.snapshot():
             contents = catalog.texts.contents()
@@ -250,7 +250,7 @@ class Rag:
 
     def ls(self) -> list[Listed]:
         """Return the sources of the index, and the files that could not be read, by path."""
-        catalog = self._open().index.catalog
+        catalog = self.reader().index.catalog
         with catalog.snapshot():
             contents = catalog.texts.contents()
             counts = catalog.texts.chunk_counts()
@@ -278,7 +278,7 @@ class Rag:
             NoSuchPathError: the index does not have it.
             IndexDamagedError: it is not what was written.
         """
-        index = self._open().index
+        index = self.reader().index
         with index.catalog.snapshot():
             sources, _ = index.catalog.texts.sources()
             for stored in (index.stored_path(Path(path)), str(path)):
@@ -290,7 +290,7 @@ class Rag:
         """Read every row and file of the index; return a line for each that is damaged."""
         from ragkit.index.caches import damages
 
-        index = self._open().index
+        index = self.reader().index
         with index.catalog.snapshot():
             return [
                 *index.catalog.damages(index.maker.dim),
@@ -299,7 +299,7 @@ class Rag:
 
     def shown_path(self, stored: str) -> str:
         """Return a stored path as seen from the working folder."""
-        full = self._open().index.full_path(stored)
+        full = self.reader().index.full_path(stored)
         return str(full.relative_to(Path.cwd()) if full.is_relative_to(Path.cwd()) else full)
 
     # -- parts
@@ -311,7 +311,12 @@ class Rag:
             )
         return self.folder
 
-    def _open(self) -> Reader:
+    def reader(self) -> Reader:
+        """Return what opens snapshots of the index, for pipelines of one's own.
+
+        Raises:
+            IndexMissingError: there is no index.
+        """
         if self._reader is None:
             from ragkit.index.snapshot import Reader
 
@@ -321,7 +326,7 @@ class Rag:
     def _roots(self, paths: Sequence[str | Path]) -> list[Path]:
         if paths:
             return [Path(path) for path in paths]
-        index = self._open().index
+        index = self.reader().index
         roots = [index.full_path(root) for root in index.catalog.ledger.roots()]
         if not roots:
             raise NothingFoundError("no folder was ever ingested", hint="ragkit ingest FOLDER")
@@ -347,7 +352,7 @@ class Rag:
 
     def _open_embedder(self) -> Embedder:
         """Return the embedder that the open index was made with."""
-        index = self._open().index
+        index = self.reader().index
         if self._embedder is None:
             self._embedder = _embedder_named(index.maker)
         embedder, maker = self._embedder, index.maker

@@ -1,0 +1,104 @@
+"""Evidence, refusals, and citations that lead to the very words."""
+
+import pytest
+
+from ragkit.chat_models import QuotingAnswerer
+from ragkit.grounding import (
+    BIGRAMS_FLOOR,
+    WORDS_FLOOR,
+    Evidence,
+    citations,
+    evidence,
+    locate,
+    refusal,
+)
+from ragkit.text.words import query_terms, terms
+from ragkit.types import Chunk, Hit
+from tests.embedders import HashingEmbedder
+
+
+def hit(rank: int, text: str, *, start: int = 0, line: int = 1, **more: object) -> Hit:
+    lines = (line, line + text.count("\n"))
+    chunk = Chunk(text=text, start=start, end=start + len(text), lines=lines, **more)  # type: ignore[arg-type]
+    return Hit(rank=rank, score=1 / rank, path=f"{rank}.md", chunk=chunk)
+
+
+def flat(_: str) -> float:
+    return 1.0
+
+
+def test_coverage_is_that_of_the_best_passage() -> None:
+    query = query_terms("bridge opened mayor", ["en"])
+    found = evidence(query, [terms("The bridge", "en").split(), ["mayor", "open"]], flat)
+    assert found.coverage == pytest.approx(2 / 3)
+    assert found.missing == ()
+    assert found.floor == WORDS_FLOOR
+    assert found.enough
+
+
+def test_passages_beyond_the_fifth_are_no_evidence() -> None:
+    assert evidence([("a",)], [[]] * 5 + [["a"]], flat).coverage == 0
+
+
+def test_the_floor_follows_the_script() -> None:
+    words = evidence([("model",), ("模型",)], [["x"]], flat)
+    assert words.floor == pytest.approx((WORDS_FLOOR + BIGRAMS_FLOOR) / 2)
+    assert evidence([("模型",)], [["x"]], flat, strictness=0.0).enough
+
+
+def test_a_question_without_words_has_no_evidence() -> None:
+    assert not evidence([], [["a"]], flat).enough
+
+
+def test_a_refusal_names_what_was_searched() -> None:
+    said = refusal(Evidence(0.1, 0.5, ("bridge",)), {"files": 2, "passages": 9})
+    assert (
+        said == "The documents do not say. Searched 2 files (9 passages); not found there: bridge."
+    )
+    assert refusal(Evidence(0.1, 0.5, ()), {"files": 0, "passages": 0}).endswith("(0 passages).")
+
+
+def test_a_quote_narrows_its_citation() -> None:
+    text = "First line.\nIt stays loaded\nfor 5 minutes. Last."
+    (found,) = citations("“It stays loaded for 5 minutes.” [1]", [hit(1, text, start=100, line=7)])
+    assert found.text == "It stays loaded\nfor 5 minutes."
+    assert (found.start, found.end) == (112, 142)
+    assert found.lines == (8, 9)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("It does so [2].", [(2, "two")]),
+        ("Both [1][2], again [2].", [(1, "one"), (2, "two")]),
+        ("“not there” [1]", [(1, "one")]),
+        ("“two” [9] and [0]", []),
+        ("No markers", []),
+    ],
+)
+def test_markers_become_citations(answer: str, expected: list[tuple[int, str]]) -> None:
+    found = citations(answer, [hit(1, "one"), hit(2, "two")])
+    assert [(c.marker, c.text) for c in found] == expected
+
+
+def test_white_space_alone_is_nowhere() -> None:
+    assert locate("  ", "text") is None
+
+
+def test_quotes_are_the_best_sentences_and_verbatim() -> None:
+    hits = [
+        hit(1, "# Bridge\n\nThe old bridge was opened in 1901. It is red. Boats pass below it."),
+        hit(2, "Trains do not stop here. Nobody opened a bridge in this place."),
+    ]
+    for embedder in (None, HashingEmbedder()):
+        answerer = QuotingAnswerer(embedder)
+        lines = "".join(answerer("When was the bridge opened?", hits)).split("\n")
+        assert lines[0] == "“The old bridge was opened in 1901.” [1]"
+        assert len(lines) == 3
+        assert answerer.name == "builtin:quotes"
+        assert "# Bridge" not in "".join(lines)
+
+
+def test_where_no_sentence_tells_anything_the_words_are_quoted_as_they_are() -> None:
+    assert "".join(QuotingAnswerer()("bridge?", [hit(1, "bridge")])) == "“bridge” [1]"
+    assert list(QuotingAnswerer()("bridge?", [])) == []
