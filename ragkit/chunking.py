@@ -76,15 +76,15 @@ class StructureChunker:
                 at = stop
 
     def _sections(self, document: Document) -> Iterator[tuple[int, int]]:
-        """Yield stretches that no chunk should reach across: pages, and runs of short sections."""
+        """Yield stretches that no chunk reaches across: pages, and runs of short sections."""
         text = document.text
-        marks = sorted({*(h.start for h in document.headings), *document.page_starts, len(text)})
+        walls = {*document.page_starts, len(text)}
+        marks = sorted({*(heading.start for heading in document.headings), *walls})
         start = 0
         for i, mark in enumerate(marks):
             if mark <= start:
                 continue
-            following = marks[i + 1] if i + 1 < len(marks) else len(text)
-            if mark < len(text) and fits(text, start, following, self.chunk_tokens):
+            if mark not in walls and fits(text, start, marks[i + 1], self.chunk_tokens):
                 continue  # this section and the next fit into one chunk
             yield start, mark
             start = mark

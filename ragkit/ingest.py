@@ -18,7 +18,7 @@ from ragkit.chunking import text_in_context
 from ragkit.errors import LoadError
 from ragkit.index.caches import publish
 from ragkit.index.folder import Index
-from ragkit.index.survey import Survey, survey
+from ragkit.index.survey import Survey, is_below, survey
 from ragkit.loading import document_type, is_binary, load
 from ragkit.loading.walk import Found
 from ragkit.protocols import Chunker, Embedder
@@ -74,9 +74,10 @@ def ingest(
             run.hand_over(pool)
             run.store()
         except KeyboardInterrupt:
-            run.store()  # what is being embedded is finished and kept
+            run.store()  # what is being embedded is finished, kept, and can be found
+            publish(index.catalog, index.folder, dim=embedder.dim)
             raise
-    run.remove_vanished()
+    run.remove_vanished([index.stored_path(root) for root in roots])
     yield run.progress("publish")
     publish(index.catalog, index.folder, dim=embedder.dim)
     yield run.progress("done")
@@ -314,11 +315,14 @@ class _Run:
             self.index.catalog.texts.remove_sources([skipped.path])
             self.index.catalog.ledger.clear_failures([skipped.path])
 
-    def remove_vanished(self) -> None:
-        """Drop what is no longer there, and failures of files that are gone."""
+    def remove_vanished(self, roots: Sequence[str]) -> None:
+        """Drop what is no longer there, and failures below ``roots`` that did not happen again."""
         catalog = self.index.catalog
+        failed = {failure.path for failure in self.report.failed}
         gone = [
-            f.path for f in catalog.ledger.failures() if not self.index.full_path(f.path).exists()
+            failure.path
+            for failure in catalog.ledger.failures()
+            if failure.path not in failed and any(is_below(failure.path, root) for root in roots)
         ]
         with catalog.transaction():
             catalog.texts.remove_sources(self.surveyed.vanished)

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -107,9 +108,11 @@ class Rag:
 
     def ingesting(self, *paths: str | Path, reread: bool = False) -> Iterator[Progress]:
         """Do what ``ingest`` does, and yield after each file; the last report is the whole one."""
+        from ragkit.index.survey import require
         from ragkit.ingest import ingest
 
         roots = self._roots(paths)
+        require(roots)  # before a folder is made
         folder = self.folder or Path.cwd() / folders.NAME
         embedder = self._chosen_embedder(folder)
         maker = folders.Maker(
@@ -299,8 +302,10 @@ class Rag:
 
     def shown_path(self, stored: str) -> str:
         """Return a stored path as seen from the working folder."""
-        full = self.reader().index.full_path(stored)
-        return str(full.relative_to(Path.cwd()) if full.is_relative_to(Path.cwd()) else full)
+        index = self.reader().index
+        full = index.full_path(stored)
+        near = not Path(stored).is_absolute() or full.is_relative_to(Path.cwd())
+        return os.path.relpath(full) if near else str(full)
 
     # -- parts
 

@@ -12,6 +12,7 @@ import os
 import shutil
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from ragkit.catalog import CacheRecord, Catalog, Content, StoredChunk
@@ -179,7 +180,8 @@ def _remove_old(catalog: Catalog, folder: Path) -> None:
                 if path.is_dir():
                     shutil.rmtree(path, ignore_errors=True)
                 else:
-                    path.unlink(missing_ok=True)
+                    with suppress(OSError):  # Windows: a reader has it open; it goes next time
+                        path.unlink()
 
 
 def _link(old: Path, new: Path) -> None:

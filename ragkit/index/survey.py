@@ -28,6 +28,17 @@ class Survey:
     sources: dict[str, Source]  # what the index had
 
 
+def require(roots: Sequence[Path]) -> None:
+    """Refuse roots that do not exist.
+
+    Raises:
+        NoSuchPathError: names the first of them.
+    """
+    for root in roots:
+        if not root.exists():
+            raise NoSuchPathError(f"no such file or folder: {root}", hint="check its spelling")
+
+
 def survey(
     index: Index | None,
     roots: Sequence[Path],
@@ -46,15 +57,13 @@ def survey(
     Raises:
         NoSuchPathError: a root does not exist.
     """
-    for root in roots:
-        if not root.exists():
-            raise NoSuchPathError(f"no such file or folder: {root}", hint="check its spelling")
+    require(roots)
     sources, _ = index.catalog.texts.sources() if index else ({}, [])
     fresh: list[Found] = []
     unchanged: list[str] = []
     skipped: list[Skipped] = []
     failed: list[Failure] = []
-    vanished: list[str] = []
+    vanished: dict[str, None] = {}  # in order, a path below two roots once
     seen: set[str] = set()
     for root in roots:
         empty = True
@@ -80,13 +89,13 @@ def survey(
                 fresh.append(found)
         if not empty:  # an empty folder may be a disk that is not mounted
             spared = [failure.path for failure in failed]
-            vanished += [
-                path
+            vanished |= {
+                path: None
                 for path in sources
                 if path not in seen
-                and _below(path, stored(root))
-                and not any(_below(path, folder) for folder in spared)
-            ]
+                and is_below(path, stored(root))
+                and not any(is_below(path, folder) for folder in spared)
+            }
     return Survey(
         tuple(fresh), tuple(unchanged), tuple(skipped), tuple(failed), tuple(vanished), sources
     )
@@ -100,7 +109,7 @@ def _same(found: Found, known: Source) -> bool:
     )
 
 
-def _below(path: str, folder: str) -> bool:
+def is_below(path: str, folder: str) -> bool:
     """Say whether a stored path is ``folder`` or lies below it; "." is the index's own base."""
     if folder == ".":
         return not PurePosixPath(path).is_absolute() and not path.startswith("../")
