@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import takewhile
 
 import numpy as np
 
@@ -46,13 +47,15 @@ class Reader:
     def snapshot(self) -> Iterator[Snapshot]:
         """Hold one state of the index for the block."""
         catalog = self.index.catalog
-        for attempt in range(3):  # a writer may publish, and remove files, while they are opened
+        for last_try in (False, False, True):  # a writer may remove files while they are opened
             with catalog.snapshot():
-                dense = [r for r in catalog.ledger.caches("dense") if self._open_dense(r)]
-                lexical = [r for r in catalog.ledger.caches("lexical") if self._open_lexical(r)]
-                named = len(catalog.ledger.caches("dense")) + len(catalog.ledger.caches("lexical"))
-                if len(dense) + len(lexical) < named and attempt < 2:
+                records = catalog.ledger.caches("dense"), catalog.ledger.caches("lexical")
+                # A file counts only if those before it do: rows are in one of them or are fresh.
+                dense, lexical = (list(takewhile(self._open, found)) for found in records)
+                if (dense, lexical) != records and not last_try:
                     continue
+                self._dense = {record: self._dense[record] for record in dense}
+                self._lexical = {record: self._lexical[record] for record in lexical}
                 yield Snapshot(
                     self.index,
                     self._current_facts(),
@@ -72,28 +75,20 @@ class Reader:
             self._facts = Facts(version, *counts, languages)
         return self._facts
 
-    def _open_dense(self, record: CacheRecord) -> bool:
-        if record not in self._dense:
-            folder = self.index.folder
-            try:
-                if not is_whole(record, folder):
-                    return False
-                file = VectorFile(folder / record.name, dim=self.index.maker.dim)
-            except (OSError, ValueError):
+    def _open(self, record: CacheRecord) -> bool:
+        """Open a cache's files, if they are there and whole; what was open stays open."""
+        if record in self._dense or record in self._lexical:
+            return True
+        path = self.index.folder / record.name
+        try:
+            if not is_whole(record, self.index.folder):
                 return False
-            self._dense[record] = file
-        return True
-
-    def _open_lexical(self, record: CacheRecord) -> bool:
-        if record not in self._lexical:
-            folder = self.index.folder
-            try:
-                if not is_whole(record, folder):
-                    return False
-                opened = LexicalFolder(folder / record.name)
-            except (OSError, ValueError):
-                return False
-            self._lexical[record] = opened
+            if record.kind == "dense":
+                self._dense[record] = VectorFile(path, dim=self.index.maker.dim)
+            else:
+                self._lexical[record] = LexicalFolder(path)
+        except (OSError, ValueError):
+            return False
         return True
 
 

@@ -1,0 +1,161 @@
+"""A search finds the same whatever state the caches are in, and never uses a damaged one."""
+
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ragkit import Rag
+from ragkit.catalog import Catalog
+from tests.embedders import HashingEmbedder
+
+WORDS = "bridge river mayor opened model memory window token 模型内存 窗口大小 缓存文件".split()
+QUESTIONS = ["bridge mayor", "model memory window", "模型内存窗口", "token river", "opened"]
+
+
+def write_documents(folder: Path, count: int = 12) -> None:
+    rng = random.Random(1)
+    folder.mkdir(exist_ok=True)
+    for i in range(count):
+        paragraphs = (" ".join(rng.choices(WORDS, k=rng.randint(20, 120))) for _ in range(4))
+        (folder / f"{i}.md").write_text(f"# {rng.choice(WORDS)} {i}\n\n" + ".\n\n".join(paragraphs))
+
+
+Rankings = list[list[tuple[str, int]]]
+
+
+def rankings(rag: Rag) -> tuple[Rankings, list[float]]:
+    """Return what is found, in order, and the scores, which tantivy has in single precision."""
+    hits = [rag.search(question, k=10) for question in QUESTIONS]
+    places = [[(hit.path, hit.chunk.start) for hit in found] for found in hits]
+    return places, [hit.score for found in hits for hit in found]
+
+
+def assert_same(one: tuple[Rankings, list[float]], other: tuple[Rankings, list[float]]) -> None:
+    assert one[0] == other[0]
+    assert one[1] == pytest.approx(other[1], abs=1e-4)
+
+
+def paths(rag: Rag) -> set[str]:
+    return {path for found in rankings(rag)[0] for path, _ in found}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_documents(tmp_path / "docs")
+    with Rag(tmp_path / ".ragkit", embedder=HashingEmbedder()) as rag:
+        rag.ingest(tmp_path / "docs")
+    return tmp_path
+
+
+def opened(folder: Path) -> Rag:
+    return Rag(folder / ".ragkit", embedder=HashingEmbedder())
+
+
+def forget(folder: Path, *kinds: str) -> None:
+    catalog = Catalog.open(folder / ".ragkit", writing=True)
+    with catalog.transaction():
+        for kind in kinds:
+            catalog.ledger.set_caches(kind, [])
+    catalog.close()
+
+
+@pytest.mark.parametrize("kinds", [("dense",), ("lexical",), ("dense", "lexical")])
+def test_rows_that_no_cache_holds_rank_as_if_one_did(folder: Path, kinds: tuple[str, ...]) -> None:
+    with opened(folder) as rag:
+        expected = rankings(rag)
+    forget(folder, *kinds)
+    with opened(folder) as rag:
+        assert_same(rankings(rag), expected)
+
+
+def test_caches_that_lag_rank_as_if_they_did_not(folder: Path) -> None:
+    write_documents(folder / "docs", 15)  # the same twelve, and three more
+    catalog = Catalog.open(folder / ".ragkit")
+    before = {kind: catalog.ledger.caches(kind) for kind in ("dense", "lexical")}
+    terms = catalog.ledger.meta("lexical_terms") or ""
+    catalog.close()
+    shutil.copytree(folder / ".ragkit", folder / "kept")
+    with opened(folder) as rag:
+        rag.ingest(folder / "docs")
+        expected = rankings(rag)
+    for records in before.values():  # as if the run had been killed before it published
+        for record in records:
+            old = folder / "kept" / record.name
+            new = folder / ".ragkit" / record.name
+            shutil.copytree(old, new) if old.is_dir() else shutil.copyfile(old, new)
+    catalog = Catalog.open(folder / ".ragkit", writing=True)
+    with catalog.transaction():
+        for kind, records in before.items():
+            catalog.ledger.set_caches(kind, records)
+        catalog.ledger.set_meta("lexical_terms", terms)
+    catalog.close()
+    with opened(folder) as rag:
+        found = rankings(rag)
+        assert_same(found, expected)
+        rag.ingest(folder / "docs")
+        assert rag.check() == []
+
+
+@pytest.mark.parametrize("damage", ["flip", "truncate", "delete"])
+@pytest.mark.parametrize("kind", ["dense", "lexical"])
+def test_a_damaged_cache_is_not_used_told_and_made_again(
+    folder: Path, kind: str, damage: str
+) -> None:
+    with opened(folder) as rag:
+        expected = rankings(rag)
+    (path,) = (folder / ".ragkit").glob(f"{kind}-*")
+    file = path if path.is_file() else max(path.iterdir(), key=lambda f: f.stat().st_size)
+    data = bytearray(file.read_bytes())
+    file.unlink()
+    if damage == "flip":
+        data[len(data) // 2] ^= 0xFF
+        file.write_bytes(data)
+    elif damage == "truncate":
+        file.write_bytes(data[: len(data) // 2])
+    embedder = HashingEmbedder()
+    with Rag(folder / ".ragkit", embedder=embedder) as rag:
+        assert_same(rankings(rag), expected)
+        assert any(line.startswith(f"{kind} cache") for line in rag.check())
+        rag.ingest(folder / "docs")
+        assert embedder.embedded == []
+        assert rag.check() == []
+        assert_same(rankings(rag), expected)
+
+
+def test_a_large_and_a_small_file_are_searched_as_one(folder: Path) -> None:
+    (folder / "docs" / "new.md").write_text("# bridge\n\nAn index of bridge and mayor")
+    with opened(folder) as rag:
+        rag.ingest(folder / "docs")
+        assert len(list((folder / ".ragkit").glob("dense-*"))) == 2
+        assert rag.search("bridge mayor", mode="dense")
+        expected = rankings(rag)
+    large = min((folder / ".ragkit").glob("dense-*"))
+    large.write_bytes(b"")
+    with opened(folder) as rag:
+        assert_same(rankings(rag), expected)
+
+
+def test_what_was_dropped_is_not_found(folder: Path) -> None:
+    with opened(folder) as rag:
+        before = paths(rag)
+        for i in range(9):
+            (folder / "docs" / f"{i}.md").unlink()
+        rag.ingest(folder / "docs")
+        after = paths(rag)
+        assert after == {f"docs/{i}.md" for i in (9, 10, 11)}
+        assert after < before
+        assert rag.check() == []
+
+
+def test_a_reader_that_was_open_before_a_run_sees_the_next_state(folder: Path) -> None:
+    with opened(folder) as reader, opened(folder) as writer:
+        before = rankings(reader)
+        with reader.reader().snapshot() as snapshot:
+            writer.ingest(folder / "docs", reread=True)
+            assert snapshot.facts.files == 12
+        assert_same(rankings(reader), before)
+        (folder / "docs" / "0.md").write_text("yeast and flour")
+        writer.ingest(folder / "docs")
+        assert reader.search("yeast flour")[0].path == "docs/0.md"
