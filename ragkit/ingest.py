@@ -53,7 +53,6 @@ def ingest(
         reread: read files that seem unchanged too, and write their rows anew.
 
     Raises:
-        NoSuchPathError: a root does not exist.
         IndexWriteError: no space, no permission.
     """
     yield Progress("walk")

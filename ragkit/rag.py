@@ -111,8 +111,8 @@ class Rag:
         from ragkit.index.survey import require
         from ragkit.ingest import ingest
 
+        require([Path(path) for path in paths])  # before a folder is made
         roots = self._roots(paths)
-        require(roots)  # before a folder is made
         folder = self.folder or Path.cwd() / folders.NAME
         embedder = self._chosen_embedder(folder)
         maker = folders.Maker(
@@ -140,8 +140,9 @@ class Rag:
 
     def survey(self, *paths: str | Path) -> Survey:
         """Return what an ingest of ``paths`` would read, skip and drop; read and write nothing."""
-        from ragkit.index.survey import survey
+        from ragkit.index.survey import require, survey
 
+        require([Path(path) for path in paths])
         roots = self._roots(paths)
         if self.folder and (self.folder / CATALOG).is_file():
             index = self.reader().index

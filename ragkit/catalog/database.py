@@ -22,9 +22,8 @@ SCHEMA = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE roots(path TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE contents(id INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL UNIQUE,
-  type TEXT NOT NULL, title TEXT NOT NULL, language TEXT NOT NULL, text BLOB NOT NULL,
-  page_starts TEXT NOT NULL, pages_without_text TEXT NOT NULL, notes TEXT NOT NULL,
-  seal BLOB NOT NULL);
+  type TEXT NOT NULL, title TEXT NOT NULL, language TEXT NOT NULL, page_starts TEXT NOT NULL,
+  pages_without_text TEXT NOT NULL, notes TEXT NOT NULL, seal BLOB NOT NULL, text BLOB NOT NULL);
 CREATE INDEX contents_language ON contents(language);
 CREATE TABLE sources(path TEXT PRIMARY KEY, content INTEGER NOT NULL REFERENCES contents(id),
   size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, seen_ns INTEGER NOT NULL,

@@ -6,6 +6,7 @@ import json
 import shlex
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from ragkit.catalog.database import digest_of, seal_of
@@ -142,11 +143,11 @@ class Texts:
         content: int
         (content,) = self._db.execute(
             "INSERT INTO contents(key,type,title,language,page_starts,pages_without_text,notes,"
-            "text,seal) VALUES(?,?,?,?,?,?,?,?,?) ON CONFLICT(key) DO UPDATE SET"
+            "seal,text) VALUES(?,?,?,?,?,?,?,?,?) ON CONFLICT(key) DO UPDATE SET"
             " type=excluded.type, title=excluded.title, language=excluded.language,"
             " page_starts=excluded.page_starts, pages_without_text=excluded.pages_without_text,"
             " notes=excluded.notes, text=excluded.text, seal=excluded.seal RETURNING id",
-            (key, *fields, text, seal_of(text, key, *fields)),
+            (key, *fields, seal_of(text, key, *fields), text),
         ).fetchone()
         self._drop_chunks(content)
         rows = []
@@ -214,25 +215,37 @@ class Texts:
         Raises:
             IndexDamagedError: one is not what was written.
         """
-        return {id_: found for id_ in ids for found in self._chunks("chunks.id=?", (id_,))}
+        return {id_: found for id_ in ids for found in self._chunks("id=?", (id_,))}
 
     def chunks_after(self, last_id: int) -> Iterator[StoredChunk]:
         """Yield the chunks written after ``last_id``, in order of id."""
-        yield from self._chunks("chunks.id>? ORDER BY chunks.id", (last_id,))
+        yield from self._chunks("id>? ORDER BY id", (last_id,))
 
     def _chunks(self, condition: str, values: tuple[object, ...]) -> Iterator[StoredChunk]:
-        for id_, text, *row, seal in self._db.execute(
-            "SELECT chunks.id, substr(text,first_byte+1,bytes), content,start,end,first_byte,bytes,"
-            "first_line,last_line,page,headings,vector,chunks.seal FROM chunks"
-            f" JOIN contents ON contents.id=content WHERE {condition}",
-            values,
-        ):
-            content, start, end, _, _, first, last, page, headings, vector = row
-            if seal != seal_of(text, *row):
-                raise self.damaged(content, "a passage")
-            chunk = Chunk(bytes(text).decode(), start, end, (first, last), page,
-                          tuple(json.loads(headings)))  # fmt: skip
-            yield StoredChunk(id_, content, vector, chunk)
+        # Pieces are read out of an open blob: substr() walks a long text from its beginning.
+        content = 0
+        with ExitStack() as opened:
+            for id_, *row, seal in self._db.execute(
+                "SELECT id,content,start,end,first_byte,bytes,first_line,last_line,page,headings,"
+                f"vector,seal FROM chunks WHERE {condition}",
+                values,
+            ):
+                _, start, end, first_byte, length, first, last, page, headings, vector = row
+                try:
+                    if row[0] != content:
+                        content = row[0]
+                        opened.close()
+                        blob = self._db.blobopen("contents", "text", content, readonly=True)
+                        opened.enter_context(blob)
+                    blob.seek(first_byte)
+                    text = blob.read(length)
+                except (sqlite3.OperationalError, TypeError, ValueError, OverflowError):
+                    text = b""  # no such row, no blob in it, no such place: the seal tells
+                if seal != seal_of(text, *row):
+                    raise self.damaged(content, "a passage")
+                chunk = Chunk(text.decode(), start, end, (first, last), page,
+                              tuple(json.loads(headings)))  # fmt: skip
+                yield StoredChunk(id_, content, vector, chunk)
 
     def chunks_of_vectors(self, vectors: Iterable[int]) -> dict[int, list[int]]:
         """Return the ids of the chunks that each vector stands for, those without any left out."""
@@ -265,7 +278,7 @@ class Texts:
         for (id_,) in self._db.execute("SELECT id FROM contents ORDER BY id").fetchall():
             try:
                 self.text(id_)
-                for _ in self._chunks("content=? ORDER BY chunks.id", (id_,)):
+                for _ in self._chunks("content=? ORDER BY id", (id_,)):
                     pass
             except IndexDamagedError as error:
                 yield error.message

@@ -53,11 +53,7 @@ def survey(
         roots: files and folders.
         stored: turns a path into the form the catalog keeps.
         reread: treat every file as changed.
-
-    Raises:
-        NoSuchPathError: a root does not exist.
     """
-    require(roots)
     sources, _ = index.catalog.texts.sources() if index else ({}, [])
     fresh: list[Found] = []
     unchanged: list[str] = []
@@ -66,6 +62,10 @@ def survey(
     vanished: dict[str, None] = {}  # in order, a path below two roots once
     seen: set[str] = set()
     for root in roots:
+        if not root.exists():
+            reason = "no longer there; what it held stays in the index until 'ragkit rm' drops it"
+            failed.append(Failure(stored(root), "read", reason, permanent=False))
+            continue
         empty = True
         for found in walk(root):
             path = stored(Path(found.path))

@@ -1,32 +1,43 @@
-"""Titles and headings of Markdown and reStructuredText; the text itself stays as it is."""
+"""Titles and headings of Markdown and reStructuredText; the text itself stays as it is.
+
+One search jumps from mark to mark, and each pattern ends at its line, so that a line of a
+million hashes, backticks or blanks costs no more than one of prose.
+"""
 
 from __future__ import annotations
 
 import re
-import tomllib
+from collections.abc import Iterator
 
 from ragkit.types import Document, Heading
 
-FRONT = re.compile(r"\A(?:---[ \t]*\r?\n(?P<yaml>.*?)\r?\n(?:---|\.\.\.)|\+\+\+[ \t]*\r?\n(?P<toml>.*?)\r?\n\+\+\+)[ \t]*(?:\r?\n|\Z)", re.S)  # fmt: skip # noqa: E501
-YAML_TITLE = re.compile(r"^title[ \t]*:[ \t]*(?P<title>[^\r\n]*?)[ \t]*\r?$", re.M | re.I)
+# The first line is a key or a comment: a rule at the top of a page opens no front matter.
+FRONT = re.compile(
+    r"(?:(---)[ \t]*\r?\n(?=---|(?:#.*\n)*[\w\"'-]+[ \t]*:)|(\+\+\+)[ \t]*\r?\n)"
+    r"(?:.*\n)*?(?(1)(?:---|\.\.\.)|\+\+\+)[ \t\r]*$",
+    re.M,
+)
+FRONT_TITLE = re.compile(
+    r"^[\"']?title[\"']?[ \t]*[:=][ \t]*(?:[|>][+-]?[ \t]*\r?\n[ \t]+)?([^\r\n]*)", re.M | re.I
+)
+QUOTED = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^']|'')*)'")
 
-# A line that opens or closes a code block or comment, a heading, or a heading's underline.
+# A line that opens a code block or an HTML one, a heading, or a line that makes one of the last.
 MARK = re.compile(
-    r"^(?: {0,3}(?P<fence>`{3,}|~{3,})(?P<info>[^\r\n]*)"
-    r"| {0,3}(?P<comment><!--)"
-    r"| {0,3}(?P<level>\#{1,6})(?:[ \t]+(?P<atx>[^\r\n]*?))?[ \t]*\r?$"
-    r"| {0,3}(?P<setext>=+|-{2,})[ \t]*\r?$)",
+    r"^ {0,3}(?:(?P<marks>(?:(?:[-*+]|\d{1,9}[.)])[ \t]{1,4}){0,3})(?P<fence>`{3,}[^`\n]*$|~{3,})"
+    r"|(?P<level>\#{1,6})(?:[ \t](?P<atx>.*))?\r?$"
+    r"|(?P<under>=+|-{2,})[ \t]*\r?$"
+    r"|<(?P<html>!--|pre\b|script\b|style\b))",
     re.M,
 )
-CLOSING_HASHES = re.compile(r"(?:^|[ \t]+)#+$")
-LINK = re.compile(r"!?\[([^\]\[]*)\](?:\([^()\s]*(?:\s[^()]*)?\)|\[[^\]]*\])")
-NO_PARAGRAPH = re.compile(r"\s*$| {0,3}(?:[-*+>|]|\d{1,9}[.)])\s| {4}|\t")
+NO_PARAGRAPH = re.compile(r"\s*$| {0,3}(?:[-*+>|]|\d{1,9}[.)])\s| {4}|\t| {0,3}[-=*_]{3,}\s*$")
+IMAGE_OR_LINK = re.compile(r"!?\[([^\]\[]*)\](?:\((?:[^()]|\([^()]*\))*\)|\[[^\]\[]*\])")
+ANCHOR = re.compile(r"</?a\b[^<>]*>|\{#[^{}\s]*\}$", re.I)
+ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 
-ADORNMENT = re.compile(
-    r"^(?:(?P<over>([!-/:-@[-`{-~])\2{2,})[ \t]*\r?\n)?(?P<title>[^\s][^\r\n]*?|[ \t]+\S[^\r\n]*?)"
-    r"[ \t]*\r?\n(?P<under>([!-/:-@[-`{-~])\5{2,})[ \t]*\r?$",
-    re.M,
-)
+UNDERLINE = re.compile(r"^(?!(?:\.\.|::)[ \t]*\r?$)([!-/:-@\[-`{-~])\1+[ \t]*\r?$", re.M)
+ROLE = re.compile(r":[a-zA-Z][\w.+-]*:(?=`)")
+TARGET = re.compile(r"`([^`<]*)<[^`>]*>`")
 
 
 def markdown(text: str, notes: tuple[str, ...]) -> Document:
@@ -35,56 +46,69 @@ def markdown(text: str, notes: tuple[str, ...]) -> Document:
     >>> markdown("# One\n\n## Two `code`\n", ()).headings[1]
     Heading(start=7, level=2, title='Two code')
     """
-    front = FRONT.match(text)
-    headings = tuple(_headings(text, front.end() if front else 0))
-    title = _front_title(front) if front else ""
+    lines = _with_line_feeds(text)
+    front = FRONT.match(lines)
+    headings = tuple(_headings(lines, front.end() if front else 0))
+    title = _front_title(front[0]) if front else ""
     title = title or next((heading.title for heading in headings), "")
     return Document(text=text, type="markdown", title=title, headings=headings, notes=notes)
 
 
-def _front_title(front: re.Match[str]) -> str:
-    if front["toml"] is not None:
-        try:
-            return str(tomllib.loads(front["toml"]).get("title", ""))
-        except tomllib.TOMLDecodeError:
-            return ""
-    found = YAML_TITLE.search(front["yaml"])
-    return found["title"].strip("\"'").strip() if found else ""
+def _with_line_feeds(text: str) -> str:
+    """Return ``text``, its lines ended by line feeds where they are by carriage returns alone."""
+    return text.replace("\r", "\n") if "\r" in text and "\n" not in text else text
 
 
-def _headings(text: str, begin: int) -> list[Heading]:
-    found: list[Heading] = []
+def _front_title(front: str) -> str:
+    found = FRONT_TITLE.search(front)
+    value = found[1].strip() if found else ""
+    if quoted := QUOTED.match(value):
+        inner = quoted[1] if quoted[2] is None else quoted[2].replace("''", "'")
+        return ESCAPED.sub(r"\1", inner).strip()
+    return value.partition(" #")[0].strip()
+
+
+def _headings(text: str, begin: int) -> Iterator[Heading]:
     at = begin
     while mark := MARK.search(text, at):
-        at = mark.end()
+        floor, at = at, mark.end()
         if mark["fence"]:
-            if "`" not in mark["fence"] or "`" not in mark["info"]:
-                at = _after_fence(text, mark)
-        elif mark["comment"]:
-            end = text.find("-->", at)
-            at = end + 3 if end >= 0 else len(text)
+            at = _after_fence(text, mark)
         elif mark["level"]:
-            _add(found, mark.start(), len(mark["level"]), CLOSING_HASHES.sub("", mark["atx"] or ""))
+            if title := _plain(mark["atx"] or ""):
+                yield Heading(mark.start(), len(mark["level"]), title)
+        elif mark["html"]:
+            closing = "-->" if mark["html"] == "!--" else f"</{mark['html']}"
+            end = text.find(closing, at)
+            at = end + len(closing) if end >= 0 else len(text)
         else:
-            start = text.rfind("\n", begin, max(mark.start() - 1, begin)) + 1
-            line = text[max(start, begin) : mark.start()]
-            if not NO_PARAGRAPH.match(line):
-                _add(found, max(start, begin), 1 if mark["setext"][0] == "=" else 2, line)
-    return found
-
-
-def _add(found: list[Heading], start: int, level: int, title: str) -> None:
-    plain = LINK.sub(r"\1", title).replace("`", "").replace("*", "").strip()
-    if plain:
-        found.append(Heading(start, level, plain))
+            start = text.rfind("\n", floor, max(mark.start() - 1, floor)) + 1 or floor
+            line = text[start : mark.start()]
+            # What ends at ``floor`` was a mark itself, and so is no paragraph.
+            is_paragraph = (start > floor or not floor) and not NO_PARAGRAPH.match(line)
+            if is_paragraph and (title := _plain(line)):
+                yield Heading(start, 1 if mark["under"][0] == "=" else 2, title)
 
 
 def _after_fence(text: str, mark: re.Match[str]) -> int:
     """Return where the code block that a fence opens ends; one never closed ends with the text."""
     fence = mark["fence"]
-    closing = re.compile(rf"^ {{0,3}}{fence[0]}{{{len(fence)},}}[ \t]*\r?$", re.M)
+    length = len(fence) - len(fence.lstrip(fence[0]))
+    indent = mark.start("fence") - mark.start() + 3  # as far as a list item's content may be
+    closing = re.compile(rf"^ {{0,{indent}}}{fence[0]}{{{length},}}[ \t]*\r?$", re.M)
     found = closing.search(text, mark.end())
     return found.end() if found else len(text)
+
+
+def _plain(title: str) -> str:
+    """Return a heading's words without the marks around them."""
+    title = title.strip()
+    unclosed = title.rstrip("#")
+    if not unclosed or unclosed[-1] in " \t":
+        title = unclosed.rstrip()
+    for _ in range(2):  # an image may stand in a link
+        title = IMAGE_OR_LINK.sub(r"\1", title)
+    return ESCAPED.sub(r"\1", ANCHOR.sub("", title).replace("`", "").replace("*", "")).strip()
 
 
 def restructured(text: str, notes: tuple[str, ...]) -> Document:
@@ -93,13 +117,22 @@ def restructured(text: str, notes: tuple[str, ...]) -> Document:
     >>> [h.level for h in restructured("Title\n=====\n\nPart\n----\n", ()).headings]
     [1, 2]
     """
+    lines = _with_line_feeds(text)
     levels: dict[tuple[str, bool], int] = {}
     headings = []
-    for found in ADORNMENT.finditer(text):
-        title, over = found["title"].strip(), found["over"]
-        if len(found["under"]) < min(len(title), 4) or (over and over[0] != found["under"][0]):
+    at = 0  # the end of the last title: what is above it is under no line
+    for under in UNDERLINE.finditer(lines):
+        start = lines.rfind("\n", at, max(under.start() - 1, at)) + 1 or at
+        title = lines[start : under.start()].rstrip()
+        above = lines.rfind("\n", at, max(start - 1, at)) + 1 or at
+        is_over = lines[above:start].rstrip() == under[0].rstrip()
+        length = len(under[0].rstrip())
+        title_is_indented = title[:1].isspace() and not is_over
+        if not title or title_is_indented or UNDERLINE.match(title) or length < min(len(title), 4):
             continue
-        level = levels.setdefault((found["under"][0], bool(over)), len(levels) + 1)
-        headings.append(Heading(found.start(), level, title))
+        at = under.end()
+        level = levels.setdefault((under[1], is_over), len(levels) + 1)
+        words = TARGET.sub(r"\1", ROLE.sub("", title)).replace("`", "").replace("*", "")
+        headings.append(Heading(above if is_over else start, level, words.strip()))
     title = headings[0].title if headings else ""
     return Document(text=text, type="rst", title=title, headings=tuple(headings), notes=notes)
