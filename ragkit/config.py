@@ -68,7 +68,7 @@ class Settings:
         """
         merged: dict[str, tuple[object, str]] = {}
         for file in (user_file(env), index / FILE if index else None):
-            if file is not None and file.is_file():
+            if file is not None and os.path.isfile(file):  # noqa: PTH113 - Path's raises
                 merged |= {name: (value, str(file)) for name, value in _read(file).items()}
         for name, text in env.items():
             if name.startswith("RAGKIT_") and name not in OTHER_VARIABLES:

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from ragkit import extras
 from ragkit.errors import MissingExtraError
+from ragkit.text.surrogates import encodable
 from ragkit.types import FloatMatrix, FloatVector
 
 NAME = "builtin:wordllama-256"
@@ -59,7 +60,7 @@ class WordLlamaEmbedder:
 
     def embed_documents(self, texts: Sequence[str]) -> FloatMatrix:
         """Return float32 ``(len(texts), 256)``, rows of unit length; a blank text is zeros."""
-        readable = [_encodable(text) for text in texts]
+        readable = [encodable(text) for text in texts]
         found = self._tokenizer.encode_batch_fast(readable, add_special_tokens=False)
         rows = np.zeros((len(texts), DIM), np.float32)
         for row, text, encoding in zip(rows, texts, found, strict=True):
@@ -73,11 +74,6 @@ class WordLlamaEmbedder:
         """Return float32 ``(256,)``, of unit length; a blank text is zeros."""
         (row,) = self.embed_documents([text])
         return np.asarray(row, np.float32)
-
-
-def _encodable(text: str) -> str:
-    """Return ``text`` with U+FFFD for surrogates that are no pair, which have no UTF-8 form."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _map_weights(file: Path) -> npt.NDArray[np.float16]:

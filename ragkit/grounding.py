@@ -109,7 +109,7 @@ def _citation(number: int, hit: Hit, start: int, end: int) -> Citation:
         path=hit.path,
         start=chunk.start + start,
         end=chunk.start + end,
-        lines=(first, first + _breaks(chunk.text[start:end])),
+        lines=(first, first + _breaks(chunk.text[start:end].rstrip())),
         page=chunk.page,
         text=chunk.text[start:end],
     )

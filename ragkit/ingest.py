@@ -72,7 +72,7 @@ def ingest(
                 yield run.progress("read", found)
             run.hand_over(pool)
             run.store()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, GeneratorExit):
             run.store()  # what is being embedded is finished, kept, and can be found
             publish(index.catalog, index.folder, dim=embedder.dim)
             raise

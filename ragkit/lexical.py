@@ -71,6 +71,9 @@ def write_lexical(
         writer.add_document(document)
     writer.commit()
     writer.wait_merging_threads()
+    mode = folder.stat().st_mode & 0o666  # tantivy lets none but their owner read some of its files
+    for file in folder.iterdir():
+        file.chmod(mode)
 
 
 class LexicalFolder:

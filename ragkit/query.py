@@ -10,6 +10,7 @@ from ragkit.fusion import reciprocal_rank_fusion, scaled, weighted_sum
 from ragkit.grounding import PASSAGES, Evidence, citations, evidence, refusal
 from ragkit.index.snapshot import Snapshot
 from ragkit.protocols import Answerer, Embedder
+from ragkit.text.surrogates import encodable
 from ragkit.text.words import missing_words, query_terms
 from ragkit.types import Citation, Hit
 
@@ -63,6 +64,7 @@ def search(
     Raises:
         ConfigError: the question is blank.
     """
+    question = encodable(question)
     if not question.strip():
         raise ConfigError("the question is blank", hint='ragkit ask "How do I ...?"')
     views = [view for view in VIEWS[mode] if view != "dense" or embedder is not None]

@@ -9,7 +9,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -100,14 +101,20 @@ class Rag:
             IndexWriteError: no space, no permission. What was finished is kept.
         """
         report = IngestReport()
-        for step in self.ingesting(*paths, reread=reread):
-            report = step.report
-            if progress:
-                progress(step)
+        with closing(self.ingesting(*paths, reread=reread)) as steps:
+            for step in steps:
+                report = step.report
+                if progress:
+                    progress(step)
         return report
 
-    def ingesting(self, *paths: str | Path, reread: bool = False) -> Iterator[Progress]:
-        """Do what ``ingest`` does, and yield after each file; the last report is the whole one."""
+    def ingesting(
+        self, *paths: str | Path, reread: bool = False
+    ) -> Generator[Progress, None, None]:
+        """Do what ``ingest`` does, and yield after each file; the last report is the whole one.
+
+        Closed before its end, it keeps what was embedded by then.
+        """
         from ragkit.index.survey import require
         from ragkit.ingest import ingest
 
@@ -226,54 +233,15 @@ class Rag:
 
     def status(self) -> Status:
         """Return what the index holds."""
-        index = self.reader().index
-        catalog, maker = index.catalog, index.maker
-        with catalog.snapshot():
-            contents = catalog.texts.contents()
-            homes = catalog.texts.paths_of(contents)
-            blank = sorted(
-                (path, content.pages_without_text)
-                for id_, content in contents.items()
-                if content.pages_without_text
-                for path in homes[id_]
-            )
-            return Status(
-                index=str(index.folder),
-                files=catalog.count("sources"),
-                chunks=catalog.count("chunks"),
-                vectors=catalog.count("vectors"),
-                embedder=maker.embedder,
-                dim=maker.dim,
-                chunk_tokens=maker.chunk_tokens,
-                bytes=index.bytes_on_disk(),
-                roots=tuple(catalog.ledger.roots()),
-                languages=tuple(filter(None, catalog.texts.languages())),
-                failed=tuple(catalog.ledger.failures()),
-                pages_without_text=tuple(blank),
-            )
+        from ragkit.index.inventory import status
+
+        return status(self.reader().index)
 
     def ls(self) -> list[Listed]:
         """Return the sources of the index, and the files that could not be read, by path."""
-        catalog = self.reader().index.catalog
-        with catalog.snapshot():
-            contents = catalog.texts.contents()
-            counts = catalog.texts.chunk_counts()
-            failed = {failure.path for failure in catalog.ledger.failures()}
-            found = []
-            for path, source in catalog.texts.sources()[0].items():
-                content = contents[source.content]
-                chunks = counts.get(source.content, 0)
-                state = "indexed" if chunks else "empty"
-                if content.pages_without_text and chunks:
-                    state = "partial"
-                if path in failed:
-                    state = "stale"
-                found.append(
-                    Listed(path, content.title, content.type, chunks, content.pages or None, state)
-                )
-            known = {listed.path for listed in found}
-            found += [Listed(path, "", "", 0, None, "failed") for path in failed - known]
-        return sorted(found, key=lambda listed: listed.path)
+        from ragkit.index.inventory import listing
+
+        return listing(self.reader().index)
 
     def text(self, path: str | Path) -> str:
         """Return the text of a source, as it was when it was ingested.
@@ -282,24 +250,15 @@ class Rag:
             NoSuchPathError: the index does not have it.
             IndexDamagedError: it is not what was written.
         """
-        index = self.reader().index
-        with index.catalog.snapshot():
-            sources, _ = index.catalog.texts.sources()
-            for stored in (index.stored_path(Path(path)), str(path)):
-                if stored in sources:
-                    return index.catalog.texts.text(sources[stored].content)
-        raise NoSuchPathError(f"the index has no {path}", hint="'ragkit ls' lists what it has")
+        from ragkit.index.inventory import text_of
+
+        return text_of(self.reader().index, path)
 
     def check(self) -> list[str]:
         """Read every row and file of the index; return a line for each that is damaged."""
-        from ragkit.index.caches import damages
+        from ragkit.index.inventory import damages
 
-        index = self.reader().index
-        with index.catalog.snapshot():
-            return [
-                *index.catalog.damages(index.maker.dim),
-                *damages(index.catalog, index.folder),
-            ]
+        return damages(self.reader().index)
 
     def shown_path(self, stored: str) -> str:
         """Return a stored path as seen from the working folder."""

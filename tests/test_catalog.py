@@ -32,7 +32,7 @@ def put(catalog: Catalog, path: str, document: Document) -> int:
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Catalog:
-    return Catalog.create(tmp_path)
+    return Catalog.create(tmp_path, {})
 
 
 TEXT = Document(text="Ünïcode first.\n\nSecond 猫 paragraph. " * 5, type="text", title="T")
@@ -134,6 +134,7 @@ def test_roots_caches_and_languages(catalog: Catalog) -> None:
     [
         ("UPDATE contents SET text=replace(text,'first','worst')", "the text of docs/a b.md"),
         ("UPDATE contents SET title='U'", "the text of docs/a b.md"),
+        ("UPDATE chunks SET first_byte=-9", "a passage of docs/a b.md"),
         ("UPDATE chunks SET last_line=9", "a passage of docs/a b.md"),
         ("UPDATE vectors SET vector=x'0000803f00000000'", "a vector of docs/a b.md"),
         ("UPDATE vectors SET vector=x'00'", "a vector of docs/a b.md"),
@@ -163,6 +164,15 @@ def test_a_damaged_row_is_an_error_with_the_command_that_mends_it(
         catalog.texts.text(content)
     with pytest.raises(IndexDamagedError, match="a vector"):
         list(catalog.vectors.after(0, 2))
+
+
+def test_a_passage_without_its_text_is_told(catalog: Catalog, tmp_path: Path) -> None:
+    put(catalog, "a.md", TEXT)
+    with sqlite3.connect(tmp_path / FILE) as db:
+        db.execute("DELETE FROM contents")
+    db.close()
+    with pytest.raises(IndexDamagedError, match="a passage of"):
+        list(catalog.texts.chunks_after(0))
     assert catalog.vectors.rows([999], 2)[0] == []
 
 
@@ -185,6 +195,5 @@ def test_another_format_is_refused(catalog: Catalog, tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    (tmp_path / FILE).mkdir()
     with pytest.raises(IndexWriteError, match="cannot use the index"):
-        Catalog.create(tmp_path)
+        Catalog.create(tmp_path / "none", {})

@@ -1,5 +1,6 @@
 """A search finds the same whatever state the caches are in, and never uses a damaged one."""
 
+import os
 import random
 import shutil
 from pathlib import Path
@@ -159,3 +160,42 @@ def test_a_reader_that_was_open_before_a_run_sees_the_next_state(folder: Path) -
         (folder / "docs" / "0.md").write_text("yeast and flour")
         writer.ingest(folder / "docs")
         assert reader.search("yeast flour")[0].path == "docs/0.md"
+
+
+def test_vectors_of_files_that_went_do_not_crowd_out_the_others(folder: Path) -> None:
+    write_documents(folder / "docs", 60)
+    vector = HashingEmbedder().embed_query("bridge river mayor opened")
+    with opened(folder) as rag:
+        rag.ingest()
+        with rag.reader().snapshot() as snapshot:
+            best = snapshot.hits(dict.fromkeys(snapshot.best_dense(vector, k=40), 1.0), {}, k=40)
+        for path in {hit.path for hit in best}:
+            (folder / path).unlink()
+        rag.ingest()
+        with rag.reader().snapshot() as snapshot:
+            assert len(snapshot.best_dense(vector, k=10)) >= 10
+
+
+def test_caches_that_are_behind_are_told(folder: Path) -> None:
+    forget(folder, "dense", "lexical")
+    with opened(folder) as rag:
+        assert rag.check() == [
+            "dense cache: behind the catalog",
+            "lexical cache: behind the catalog",
+        ]
+        rag.ingest()
+        assert not rag.check()
+
+
+def test_a_cache_is_made_where_there_are_no_links(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError("this file system has none")
+
+    monkeypatch.setattr(os, "link", no_links)
+    (folder / "docs/new.md").write_text("A giraffe.")
+    with opened(folder) as rag:
+        rag.ingest()
+        assert rag.search("giraffe", mode="lexical")[0].path == "docs/new.md"
+        assert not rag.check()

@@ -12,8 +12,17 @@ Writes are transactions; a reader sees one snapshot.
 """
 
 from ragkit.catalog.catalog import Catalog
-from ragkit.catalog.database import FILE, digest_of
+from ragkit.catalog.database import FILE, UNFINISHED, digest_of
 from ragkit.catalog.ledger import CacheRecord
 from ragkit.catalog.texts import Content, Source, StoredChunk
 
-__all__ = ["FILE", "CacheRecord", "Catalog", "Content", "Source", "StoredChunk", "digest_of"]
+__all__ = [
+    "FILE",
+    "UNFINISHED",
+    "CacheRecord",
+    "Catalog",
+    "Content",
+    "Source",
+    "StoredChunk",
+    "digest_of",
+]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from ragkit.catalog.database import FILE, FORMAT, SCHEMA, connect, decoded, errors
+from ragkit.catalog.database import FILE, FORMAT, SCHEMA, UNFINISHED, connect, decoded, errors
 from ragkit.catalog.ledger import Ledger
 from ragkit.catalog.texts import Texts
 from ragkit.catalog.vectors import VectorTable
@@ -25,21 +25,23 @@ class Catalog:
         self._db = connection
 
     @classmethod
-    def create(cls, folder: Path) -> Catalog:
-        """Make an empty catalog in ``folder``, which exists and holds none."""
+    def create(cls, folder: Path, facts: Mapping[str, str]) -> Catalog:
+        """Make an empty catalog in ``folder``, which exists and holds none; keep ``facts`` in it.
+
+        It has another name until it is whole: what stands under its own name can be opened.
+        """
+        unfinished = folder / UNFINISHED
         with errors(folder):
-            db = sqlite3.connect(folder / FILE, isolation_level=None)
-            try:
+            for leftover in folder.glob(f"{UNFINISHED}*"):
+                leftover.unlink()
+            with closing(sqlite3.connect(unfinished, isolation_level=None)) as db:
                 db.execute("PRAGMA page_size=8192")
                 db.execute("PRAGMA journal_mode=WAL")
-                db.executescript(f"BEGIN IMMEDIATE; {SCHEMA}; COMMIT")
-            except sqlite3.Error:
-                db.close()
-                raise
-        catalog = cls._configured(folder, db)
-        with catalog.transaction():
-            catalog.ledger.set_meta("format", FORMAT)
-        return catalog
+                db.executescript(f"BEGIN; {SCHEMA}; COMMIT")
+                rows = [("format", FORMAT), *facts.items()]
+                db.executemany("INSERT INTO meta VALUES(?,?)", rows)
+            unfinished.replace(folder / FILE)
+        return cls.open(folder, writing=True)
 
     @classmethod
     def open(cls, folder: Path, *, writing: bool = False) -> Catalog:

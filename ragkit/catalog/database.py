@@ -18,6 +18,7 @@ from ragkit.errors import IndexDamagedError, IndexWriteError
 
 FORMAT = "1"
 FILE = "catalog.sqlite"
+UNFINISHED = "unfinished.sqlite"
 SCHEMA = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE roots(path TEXT PRIMARY KEY) WITHOUT ROWID;

@@ -3,5 +3,6 @@
 * ``folder``: finding, making and opening an index; the writer's lock
 * ``survey``: holding the files on disk against it
 * ``caches``: bringing the caches up to date, and telling whether they are whole
+* ``inventory``: saying what an index holds
 * ``snapshot``: searching one state of the index
 """

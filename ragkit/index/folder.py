@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import filelock
 
-from ragkit.catalog import FILE, Catalog
+from ragkit.catalog import FILE, UNFINISHED, Catalog
 from ragkit.errors import IndexLockedError, IndexMissingError, IndexStaleError, IndexWriteError
 
 NAME = ".ragkit"
@@ -78,21 +78,19 @@ class Index:
             IndexWriteError: the folder holds other things, or cannot be written.
         """
         folder = folder.absolute()
+        ours = (LOCK, "config.toml", UNFINISHED)
+        facts = {name: str(getattr(maker, name)) for name in Maker.__slots__}
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            others = [p.name for p in folder.iterdir() if p.name not in (LOCK, "config.toml")]
+            others = [file.name for file in folder.iterdir() if not file.name.startswith(ours)]
+            if not others:
+                return cls(folder, Catalog.create(folder, facts), maker)
         except OSError as error:
             raise _cannot_write(folder, error) from error
-        if others:
-            raise IndexWriteError(
-                f"{folder} holds other things ({others[0]}), so no index is made in it",
-                hint="name a new or empty folder with --index",
-            )
-        catalog = Catalog.create(folder)
-        with catalog.transaction():
-            for name in Maker.__slots__:
-                catalog.ledger.set_meta(name, str(getattr(maker, name)))
-        return cls(folder, catalog, maker)
+        raise IndexWriteError(
+            f"{folder} holds other things ({min(others)}), so no index is made in it",
+            hint="name a new or empty folder with --index",
+        )
 
     def close(self) -> None:
         """Close the catalog."""

@@ -3,6 +3,7 @@
 * ``tokens``: an estimate of a model's tokens that knows scripts
 * ``graphemes``: where a text may be cut without breaking a character
 * ``sentences``: where sentences end, in any script
+* ``surrogates``: half characters made whole or marked
 * ``languages``: which language a text is in, and its function words
 * ``words``: the terms that BM25 counts
 """

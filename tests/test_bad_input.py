@@ -1,0 +1,340 @@
+"""What goes wrong is said clearly, exits as the README says, and loses nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ragkit import Rag
+from ragkit.catalog import Catalog
+from ragkit.errors import IndexLockedError, IndexWriteError
+from tests.embedders import HashingEmbedder
+from tests.rights import no_file_larger_than, read_only
+from tests.test_cli import RAGKIT, Terminal, here, indexed, ragkit
+from tests.test_ingest import write
+
+__all__ = ["here", "indexed", "ragkit"]  # fixtures
+
+AS_PDF = b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntrailer << /Root 1 0 R >>\n%%EOF"
+
+
+# -- paths and files
+
+
+def test_no_such_path(here: Path, ragkit: Terminal) -> None:
+    code, out, err = ragkit("ingest", "dosc", "--offline")
+    assert (code, out) == (2, "")
+    assert err.endswith("Error: no such file or folder: dosc\n  hint: check its spelling\n")
+    assert ragkit("ingest", "dosc", "--dry-run")[0] == 2
+    assert not (here / ".ragkit").exists()
+
+
+def test_nothing_to_read(here: Path, ragkit: Terminal) -> None:
+    (here / "empty").mkdir()
+    code, _, err = ragkit("ingest", "empty", "--offline")
+    assert code == 1
+    assert "Error: no files to read there\n" in err
+    assert ragkit("ask", "anything at all?")[0] == 1
+
+
+def test_no_index_yet(here: Path, ragkit: Terminal) -> None:
+    for command in (["ask", "why?"], ["search", "why"], ["status"], ["ls"], ["check"], ["ingest"]):
+        code, out, err = ragkit(*command)
+        assert (code, out) == (5, "")
+        assert "hint: ragkit ingest FOLDER --offline" in err
+    assert ragkit("ingest", "docs")[0] == 2  # without a server there is --offline alone
+    assert ragkit("status", "--index", "elsewhere")[0] == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "code", "said"),
+    [
+        ("empty.md", b"", 0, ""),
+        ("blank.md", b" \n\n", 0, ""),
+        ("image.txt", b"\x89PNG\r\n\x1a\n\x00\x00", 0, "skipped: docs/image.txt: binary"),
+        ("broken.pdf", b"%PDF-1.7\ngarbage", 6, "failed: docs/broken.pdf: the PDF is broken"),
+        ("hollow.pdf", AS_PDF, 6, "failed: docs/hollow.pdf: the PDF is broken"),
+        ("not.pdf", b"plain text", 6, "it is called .pdf but is no PDF"),
+    ],
+)
+def test_odd_files_end_no_run(
+    here: Path, ragkit: Terminal, name: str, data: bytes, code: int, said: str
+) -> None:
+    (here / "docs" / name).write_bytes(data)
+    found, _, err = ragkit("ingest", "docs", "--offline")
+    assert found == code
+    assert said in err
+    assert ragkit("ask", "Who opened the bridge?")[0] == 0
+
+
+def test_an_encrypted_pdf_says_how_to_open_it(here: Path, ragkit: Terminal) -> None:
+    from pypdf import PdfWriter
+
+    writer = PdfWriter()
+    writer.add_blank_page(100, 100)
+    writer.encrypt("secret", algorithm="RC4-128")
+    writer.write(here / "docs/secret.pdf")
+    code, _, err = ragkit("ingest", "docs", "--offline")
+    assert code == 6
+    assert "failed: docs/secret.pdf: the PDF is encrypted (remove its password" in err
+
+
+def test_an_unreadable_file_is_tried_again(here: Path, ragkit: Terminal) -> None:
+    (here / "docs/secret.md").symlink_to("/proc/self/mem")
+    code, _, err = ragkit("ingest", "docs", "--offline")
+    assert code == 6
+    assert "failed: docs/secret.md: " in err
+    (here / "docs/secret.md").unlink()
+    assert ragkit("ingest")[0] == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such a name")
+def test_a_name_that_is_no_text_is_told(here: Path, ragkit: Terminal) -> None:
+    Path(os.fsdecode(b"docs/caf\xe9.md")).write_text("coffee")
+    code, out, err = ragkit("ingest", "docs", "--offline")
+    assert code == 6
+    assert "3 new" in out
+    assert "failed: docs/caf\\xe9.md: its name is not UTF-8: rename it" in err
+
+
+def test_a_file_over_the_limit(here: Path, ragkit: Terminal) -> None:
+    (here / "docs/large.txt").write_text("large words " * 200_000)
+    code, _, err = ragkit("ingest", "docs", "--offline", "--max-file-mb", "1")
+    assert code == 6
+    assert "2 MB is more than the limit of 1 MB (raise it with --max-file-mb)" in err
+    assert ragkit("ingest", "--max-file-mb", "0")[0] == 2
+
+
+@pytest.mark.parametrize("question", ["", "  ", "\u3000\n"])
+def test_a_blank_question(indexed: Path, ragkit: Terminal, question: str) -> None:
+    for command in ("ask", "search"):
+        code, out, err = ragkit(command, question)
+        assert (code, out) == (2, "")
+        assert "the question is blank" in err
+
+
+def test_odd_names(here: Path, ragkit: Terminal) -> None:
+    names = ["🦒 giraffe.md", "-q.md", "a:3.md", "new\nline.md", "'quoted\".md", " space .md"]
+    for i, name in enumerate(names):
+        (here / "docs" / name).write_text(f"The secret word number{i} is here.")
+    assert ragkit("ingest", "docs", "--offline")[0] == 0
+    for i, name in enumerate(names):
+        assert ragkit.json("search", f"number{i}", "-k", "1")["hits"][0]["path"] == f"docs/{name}"
+        assert ragkit("show", f"docs/{name}")[1] == f"The secret word number{i} is here.\n"
+    assert ragkit("show", "docs/a:3.md:1")[0] == 0
+
+
+# -- the index
+
+
+def test_an_index_that_is_a_file(here: Path, ragkit: Terminal) -> None:
+    for command in (["status"], ["ingest", "docs", "--offline"]):
+        code, _, err = ragkit(*command, "--index", "docs/bridge.md")
+        assert code in (5, 8)
+        assert "hint: " in err
+
+
+def test_a_folder_of_other_things_is_no_index(here: Path, ragkit: Terminal) -> None:
+    code, _, err = ragkit("ingest", "docs", "--offline", "--index", "docs")
+    assert code == 8
+    assert "docs holds other things (bridge.md), so no index is made in it" in err
+
+
+def test_a_catalog_of_garbage(indexed: Path, ragkit: Terminal) -> None:
+    (indexed / ".ragkit/catalog.sqlite").write_bytes(os.urandom(20_000))
+    for command in (["ask", "why?"], ["status"], ["ingest"], ["rm", "docs"]):
+        code, _, err = ragkit(*command)
+        assert code == 5
+        assert "is damaged or no catalog of ragkit" in err
+        assert "hint: delete" in err
+
+
+def test_a_catalog_of_something_else(indexed: Path, ragkit: Terminal) -> None:
+    (indexed / ".ragkit/catalog.sqlite").unlink()
+    with sqlite3.connect(indexed / ".ragkit/catalog.sqlite") as db:
+        db.execute("CREATE TABLE meta(key, value)")
+        db.execute("INSERT INTO meta VALUES('format', '99')")
+    db.close()
+    code, _, err = ragkit("status")
+    assert code == 5
+    assert "has format 99, this ragkit reads 1" in err
+
+
+def test_an_index_that_was_never_finished(indexed: Path, ragkit: Terminal) -> None:
+    catalog = Catalog.open(indexed / ".ragkit", writing=True)
+    with catalog.transaction():
+        catalog.ledger.set_meta("fingerprint", "")
+    catalog.close()
+    code, _, err = ragkit("ingest")
+    assert code == 5
+    assert "was never finished" in err
+
+
+def test_an_index_of_another_embedder(here: Path, ragkit: Terminal) -> None:
+    with Rag(here / ".ragkit", embedder=HashingEmbedder()) as rag:
+        rag.ingest("docs")
+    for command in (["ask", "why?"], ["ingest"]):
+        code, _, err = ragkit(*command)
+        assert code == 5
+        assert "made with the embedder test:hashing, which is not at hand" in err
+    code, _, err = ragkit("ingest", "--offline")
+    assert code == 5
+    assert "their vectors cannot be compared" in err
+
+
+def test_a_damaged_passage_names_its_file_and_what_mends_it(
+    indexed: Path, ragkit: Terminal
+) -> None:
+    with sqlite3.connect(indexed / ".ragkit/catalog.sqlite") as db:
+        db.execute("UPDATE contents SET text=CAST(replace(text,'mayor','baker') AS BLOB)")
+    db.close()
+    code, _, err = ragkit("ask", "Who opened the bridge?")
+    assert code == 5
+    assert "a passage of docs/bridge.md is not what was written" in err
+    assert "hint: ragkit ingest docs/bridge.md --reread" in err
+    assert ragkit("check")[0] == 5
+    assert ragkit("ingest", "docs/bridge.md", "--reread")[0] == 0
+    assert "mayor" in ragkit("ask", "Who opened the bridge?")[1]
+    assert ragkit("check")[0] == 0
+
+
+# -- writing
+
+
+def test_one_process_writes_at_a_time_and_the_others_read(indexed: Path, ragkit: Terminal) -> None:
+    with Rag(offline=True) as rag:
+        steps = rag.ingesting("docs", reread=True)
+        next(steps)
+        for command in (["ingest"], ["rm", "docs"]):
+            code, _, err = ragkit(*command)
+            assert code == 8
+            assert "another ragkit is writing" in err
+        assert ragkit("ask", "Who opened the bridge?")[0] == 0
+        with pytest.raises(IndexLockedError):
+            Rag().ingest()
+        steps.close()
+    assert ragkit("ingest")[0] == 0
+
+
+def test_a_folder_that_cannot_be_written(here: Path, ragkit: Terminal) -> None:
+    code, _, err = ragkit("ingest", "docs", "--offline", "--index", "docs/bridge.md/kb")
+    assert code == 8
+    assert "cannot write to" in err
+    assert "name another folder with --index" in err
+    (here / ".ragkit/unfinished.sqlite").mkdir(parents=True)  # in the way of a new catalog
+    assert ragkit("ingest", "docs", "--offline")[0] == 8
+
+
+@pytest.fixture
+def open_to_all() -> Iterator[Path]:
+    """Yield a folder with an index that every user of the machine may read."""
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own are closed to others
+        base = Path(folder)
+        base.chmod(0o755)
+        write(base / "docs", bridge="The bridge was opened by the mayor.")
+        with Rag(base / ".ragkit", embedder=HashingEmbedder()) as rag:
+            rag.ingest(base / "docs")
+        yield base
+
+
+def test_a_read_only_index_is_searched_and_not_written(open_to_all: Path) -> None:
+    index = open_to_all / ".ragkit"
+    with read_only(index), Rag(index, embedder=HashingEmbedder()) as rag:
+        assert rag.search("bridge mayor")[0].path == "docs/bridge.md"
+        assert not rag.check()
+        with pytest.raises(IndexWriteError, match="cannot write to"):
+            rag.ingest()
+    with (
+        read_only(open_to_all),
+        Rag(open_to_all / "new", embedder=HashingEmbedder()) as rag,
+        pytest.raises(IndexWriteError, match="cannot write to"),
+    ):
+        rag.ingest(open_to_all / "docs")
+
+
+def test_a_read_only_copy_of_an_index_that_is_being_written_is_not_trusted(
+    open_to_all: Path,
+) -> None:
+    index, copy = open_to_all / ".ragkit", open_to_all / "copy"
+    copy.mkdir()
+    writer = Catalog.open(index, writing=True)
+    with writer.transaction():
+        writer.ledger.add_root("elsewhere")
+    for name in ("catalog.sqlite", "catalog.sqlite-wal"):
+        shutil.copyfile(index / name, copy / name)
+    writer.close()
+    with (
+        read_only(copy),
+        Rag(copy, embedder=HashingEmbedder()) as rag,
+        pytest.raises(IndexWriteError, match="cannot use the index"),
+    ):
+        rag.status()
+
+
+@pytest.mark.parametrize("kilobytes", [0, 30, 100, 200, 400])
+def test_a_full_disk_is_told_and_the_next_run_finishes(tmp_path: Path, kilobytes: int) -> None:
+    texts = {f"n{i}": f"# Number {i}\n\n" + f"word{i} " * 1500 for i in range(60)}
+    docs = write(tmp_path / "docs", **texts)
+    with Rag(tmp_path / ".ragkit", embedder=HashingEmbedder()) as rag:
+        with no_file_larger_than(kilobytes * 1000), pytest.raises(IndexWriteError) as told:
+            rag.ingest(docs)
+        assert "free some space" in told.value.hint
+        assert rag.ingest(docs).files == 60
+        assert not rag.check()
+        assert rag.search("word17")[0].path == "docs/n17.md"
+
+
+def test_search_files_that_cannot_be_written_are_told_and_made_next_time(
+    indexed: Path, ragkit: Terminal
+) -> None:
+    write(indexed / "docs", new="Giraffes are tall.")
+    for generation in range(1, 9):
+        (indexed / f".ragkit/lexical-{generation:06}").mkdir(exist_ok=True)
+    code, _, err = ragkit("ingest")
+    assert code == 8
+    assert "cannot write the search files" in err
+    assert ragkit("search", "giraffes", "-k", "1")[1].startswith("1. docs/new.md")
+    for folder in (indexed / ".ragkit").glob("lexical-*"):
+        if not any(folder.iterdir()):
+            folder.rmdir()
+    assert ragkit("ingest")[0] == 0
+    assert ragkit("check")[0] == 0
+
+
+@pytest.mark.parametrize("after", [0.0, 0.1, 0.3, 0.6])
+def test_a_kill_breaks_nothing(here: Path, after: float) -> None:
+    write(here / "docs", **{f"n{i:04}": f"number{i} " * 900 for i in range(300)})
+    process = subprocess.Popen(
+        [*RAGKIT, "ingest", "docs", "--offline", "-q"], stdout=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 30
+    while not (here / ".ragkit/catalog.sqlite").exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    time.sleep(after)
+    process.send_signal(signal.SIGKILL)
+    process.wait(30)
+    with Rag(offline=True) as rag:
+        rag.ingest("docs")
+        assert not rag.check()
+        assert rag.status().files == 303
+        assert rag.search("number7")[0].path == "docs/n0007.md"
+
+
+def test_output_that_cannot_hold_chinese_does_not_end_it(indexed: Path) -> None:
+    environment = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C"}
+    done = subprocess.run(
+        [sys.executable, "-m", "ragkit", "search", "模型", "-k", "1"],
+        env=environment, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(b"1. docs/")

@@ -1,0 +1,614 @@
+"""The command line: what it prints where, its JSON, its exit codes.
+
+``python -m tests.test_cli`` writes the help texts of ``tests/snapshots`` anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import io
+import itertools
+import json
+import os
+import pty
+import runpy
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ragkit import Rag, __version__, rag
+from ragkit.cli import app, cli
+from ragkit.cli.app import run
+from ragkit.cli.output import ProgressPrinter, size, table
+from ragkit.types import IngestReport, Progress
+from tests.test_ingest import write
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+RAGKIT = [sys.executable, "-m", "ragkit"]
+
+Run = tuple[int, str, str]  # exit code, standard output, standard error
+
+
+class Terminal:
+    """Runs commands in this process."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *arguments: str | Path) -> Run:
+        self._capsys.readouterr()
+        code = run([str(argument) for argument in arguments])
+        said = self._capsys.readouterr()
+        return code, said.out, said.err
+
+    def json(self, *arguments: str | Path) -> Any:  # noqa: ANN401 - whatever a command prints
+        return json.loads(self(*arguments, "--json")[1])
+
+
+@pytest.fixture
+def ragkit(capsys: pytest.CaptureFixture[str]) -> Terminal:
+    return Terminal(capsys)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with documents below ``docs``."""
+    write(
+        tmp_path / "docs",
+        bridge="# Bridges\n\nThe bridge over the river was opened by the mayor in 1987.\n",
+        model="# Models\n\nA model stays loaded in memory for five minutes by default.\n",
+        说明="# 说明\n\n模型默认在内存中保留五分钟。\n",
+    )
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def indexed(here: Path) -> Path:
+    with Rag(offline=True) as made:
+        made.ingest("docs")
+    return here
+
+
+# -- help
+
+
+def help_of(*command: str) -> str:
+    """Return what ``ragkit COMMAND --help`` prints on a wide terminal."""
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said):
+        patch.setenv("COLUMNS", "102")
+        assert run([*command, "--help"]) == 0
+    return said.getvalue()
+
+
+def snapshot_of(*command: str) -> Path:
+    return SNAPSHOTS / f"{'-'.join(('help', *command))}.txt"
+
+
+COMMANDS: list[tuple[str, ...]] = [(), *((name,) for name in cli.commands)]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_is_as_it_was_last_read(command: tuple[str, ...]) -> None:
+    assert help_of(*command) == snapshot_of(*command).read_text("utf-8")
+
+
+def test_help_and_version_exit_with_0(ragkit: Terminal) -> None:
+    assert ragkit("-h")[0] == 0
+    assert ragkit("--version") == (0, f"ragkit, version {__version__}\n", "")
+
+
+# -- ingest
+
+
+def test_ingest_says_what_it_did(here: Path, ragkit: Terminal) -> None:
+    code, out, err = ragkit("ingest", "docs", "--offline")
+    assert (code, err) == (0, "making an index in .ragkit of this folder\n")
+    assert out == (
+        "3 files: 3 new, 0 changed, 0 unchanged, 0 removed, 0 skipped, 0 failed\n"
+        "3 passages, 3 embedded\n"
+    )
+    assert ragkit("ingest")[1].startswith("3 files: 0 new, 0 changed, 3 unchanged")
+
+
+def test_ingest_json_has_exactly_these_keys(here: Path, ragkit: Terminal) -> None:
+    (here / "docs/broken.pdf").write_bytes(b"%PDF-1.7")
+    (here / "docs/image.png").write_bytes(b"\x89PNG")
+    found = ragkit.json("ingest", "docs", "--offline", "-q")
+    (failed,) = found.pop("failed")
+    assert (failed.pop("path"), failed.pop("stage")) == ("docs/broken.pdf", "parse")
+    assert failed.pop("reason").startswith("the PDF is broken")
+    assert not failed
+    assert found == {
+        "files": 4, "new": 3, "changed": 0, "unchanged": 0, "removed": 0, "skipped": 1,
+        "chunks": 3, "embedded": 3, "pages_without_text": 0,
+    }  # fmt: skip
+
+
+def test_failures_are_named_even_with_q_and_the_first_five_without_v(
+    here: Path, ragkit: Terminal
+) -> None:
+    for i in range(7):
+        (here / f"docs/{i}.pdf").write_bytes(b"%PDF-1.7")
+    code, _, err = ragkit("ingest", "docs", "--offline", "-q")
+    assert code == 6
+    assert err.count("failed: docs/") == 5
+    err = ragkit("ingest")[2]
+    assert err.endswith("... and 2 more: -v says all\n")
+    assert ragkit("ingest", "-v")[2].count("failed: docs/") == 7
+
+
+def test_what_was_guessed_and_passed_over_is_said(here: Path, ragkit: Terminal) -> None:
+    (here / "docs/legacy.txt").write_bytes("déjà vu à la crème brûlée".encode("cp1252"))
+    (here / "docs/notes.txt").write_bytes(b"\x00\x01\x02\x00")
+    (here / "docs/image.png").write_bytes(b"\x89PNG")
+    _, out, err = ragkit("ingest", "docs", "--offline", "-v")
+    assert "2 skipped" in out
+    assert "note: docs/legacy.txt: read as cp1252" in err
+    assert "skipped: docs/notes.txt: binary: it has zero bytes" in err
+    assert "skipped: docs/image.png: binary, by its name" in err
+    assert ragkit("ingest", "--reread")[2].count("skipped: ") == 1  # the one whose name lies
+
+
+def test_pages_without_text_are_in_the_summary_and_in_status(here: Path, ragkit: Terminal) -> None:
+    from pypdf import PdfWriter
+
+    writer = PdfWriter()
+    writer.add_blank_page(200, 200)
+    writer.add_blank_page(200, 200)
+    writer.write(here / "docs/scan.pdf")
+    out = ragkit("ingest", "docs", "--offline")[1]
+    assert out.endswith("2 pages without text: 'ragkit status' lists them\n")
+    assert "no text    docs/scan.pdf, pages 1, 2\n" in ragkit("status")[1]
+    assert ragkit.json("status")["pages_without_text"] == {"docs/scan.pdf": [1, 2]}
+
+
+def test_a_dry_run_writes_nothing(here: Path, ragkit: Terminal) -> None:
+    (here / "docs/.hidden").write_text("x")
+    code, out, _ = ragkit("ingest", "docs", "--dry-run")
+    assert code == 0
+    assert out.splitlines()[0].split() == ["path", "action", "reason"]
+    assert "docs/bridge.md" in out
+    assert not (here / ".ragkit").exists()
+    rows = {row["path"]: row["action"] for row in ragkit.json("ingest", "docs", "--dry-run")}
+    assert rows == {
+        "docs/.hidden": "skip",
+        "docs/bridge.md": "read",
+        "docs/model.md": "read",
+        "docs/说明.md": "read",
+    }
+    ragkit("ingest", "docs", "--offline")
+    (here / "docs/model.md").unlink()
+    (here / "docs/bridge.md").write_text("changed")
+    rows = {row["path"]: row["action"] for row in ragkit.json("ingest", "--dry-run")}
+    assert rows == {
+        "docs/.hidden": "skip",
+        "docs/bridge.md": "read",
+        "docs/model.md": "remove",
+        "docs/说明.md": "unchanged",
+    }
+
+
+# -- ask and search
+
+
+def test_ask_prints_answer_and_citations_on_standard_output(
+    indexed: Path, ragkit: Terminal
+) -> None:
+    code, out, err = ragkit("ask", "How long does a model stay loaded in memory?")
+    assert (code, err) == (0, "")
+    assert out.startswith("“A model stays loaded in memory for five minutes by default.” [1]")
+    assert "\n\n[1] docs/model.md:3\n" in out
+
+
+def test_ask_json_has_exactly_these_keys(indexed: Path, ragkit: Terminal) -> None:
+    question = "How long does a model stay loaded in memory?"
+    found = ragkit.json("ask", question, "-k", "1")
+    assert found.pop("answer").startswith("“A model stays")
+    citation = found.pop("citations")[0]
+    assert citation == {
+        "marker": 1, "path": "docs/model.md", "start": 10, "end": 69, "page": None,
+        "lines": [3, 3], "text": "A model stays loaded in memory for five minutes by default.",
+    }  # fmt: skip
+    assert found == {
+        "question": question, "refused": False, "model": "builtin:quotes",
+        "embedder": "builtin:wordllama-256", "usage": None, "degraded": [],
+    }  # fmt: skip
+
+
+def test_a_refusal_exits_with_1_and_says_what_was_searched(indexed: Path, ragkit: Terminal) -> None:
+    code, out, _ = ragkit("ask", "Who invented the saxophone?")
+    assert code == 1
+    assert out == (
+        "The documents do not say. Searched 3 files (3 passages);"
+        " not found there: invented, saxophone.\n"
+    )
+    assert ragkit("ask", "Who invented the saxophone?", "--json")[0] == 1
+    assert ragkit.json("ask", "Who invented the saxophone?")["refused"] is True
+
+
+def test_search_prints_places_headings_and_excerpts(indexed: Path, ragkit: Terminal) -> None:
+    code, out, _ = ragkit("search", "模型在内存中保留多久", "-k", "1")
+    assert code == 0
+    assert out == "1. docs/说明.md:1-3  (0.90)\n   说明\n   # 说明 模型默认在内存中保留五分钟。\n"
+
+
+def test_long_passages_are_cut_in_search_but_not_in_its_json(here: Path, ragkit: Terminal) -> None:
+    write(here / "docs", long="giraffe " * 60)
+    ragkit("ingest", "docs", "--offline")
+    assert ragkit("search", "giraffe", "-k", "1")[1].endswith("…\n")
+    assert len(ragkit.json("search", "giraffe", "-k", "1")["hits"][0]["text"]) == 479
+
+
+def test_search_json_has_exactly_these_keys(indexed: Path, ragkit: Terminal) -> None:
+    found = ragkit.json("search", "bridge", "-k", "1", "--mode", "lexical")
+    (hit,) = found.pop("hits")
+    assert found == {"question": "bridge", "mode": "lexical"}
+    assert hit.pop("score") > 0
+    assert hit == {
+        "rank": 1, "path": "docs/bridge.md", "start": 0, "end": 69, "page": None,
+        "lines": [1, 3], "headings": ["Bridges"],
+        "text": (indexed / "docs/bridge.md").read_text().strip(),
+    }  # fmt: skip
+
+
+def test_a_search_that_finds_nothing_exits_with_1(indexed: Path, ragkit: Terminal) -> None:
+    code, _, err = ragkit("search", "saxophone", "--mode", "lexical")
+    assert code == 1
+    assert "nothing matches" in err
+    assert "--mode dense" in err
+    assert ragkit("search", "saxophone", "--mode", "lexical", "--json")[0] == 1
+
+
+def test_a_pdf_is_cited_by_page(here: Path, ragkit: Terminal) -> None:
+    from fpdf import FPDF
+
+    document = FPDF()
+    document.set_font("Helvetica")
+    for text in ("The first page is about giraffes.", "The harbour was built by Anna Berg."):
+        document.add_page()
+        document.cell(text=text)
+    document.output(str(here / "docs/pages.pdf"))
+    ragkit("ingest", "docs", "--offline")
+    assert "[1] docs/pages.pdf#page=2\n" in ragkit("ask", "Who built the harbour?")[1]
+
+
+# -- batches
+
+
+def batch(ragkit: Terminal, command: str, file: Path, *more: str) -> tuple[int, list[Any]]:
+    code, out, err = ragkit(command, "--batch", file, *more)
+    assert not err
+    return code, [json.loads(line) for line in out.splitlines()]
+
+
+@pytest.mark.parametrize("command", ["ask", "search"])
+def test_a_batch_answers_line_by_line_in_order(
+    indexed: Path, ragkit: Terminal, command: str
+) -> None:
+    file = indexed / "questions.jsonl"
+    file.write_text(
+        "Who opened the bridge?\r\n\n"
+        '{"id": "b", "text": "模型保留多久？"}\n'
+        '{"id": 3, "text": " "}\n'
+        "{not json\n",
+        "utf-8",
+    )
+    code, lines = batch(ragkit, command, file)
+    assert code == 0
+    assert [line["question"] for line in lines] == [
+        "Who opened the bridge?", "模型保留多久？", " ", "{not json",
+    ]  # fmt: skip
+    assert [line.get("id") for line in lines] == [None, "b", 3, None]
+    assert lines[2] == {"id": 3, "question": " ", "error": "the question is blank"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["ask", "--batch", "none.txt"], "'--batch -' reads standard input"),
+        (["ask", "why", "--batch", "q.jsonl"], "leave one of them out"),
+        (["search", "--batch", "q.jsonl"], 'or {"id": ..., "text": ...}'),
+        (["ask"], 'ragkit ask "How do I ...?"'),
+    ],
+)
+def test_a_batch_that_cannot_be_is_refused(
+    indexed: Path, ragkit: Terminal, arguments: list[str], hint: str
+) -> None:
+    (indexed / "q.jsonl").write_text('{"question": "no text"}\n')
+    code, _, err = ragkit(*arguments)
+    assert code == 2
+    assert hint in err
+
+
+def test_a_batch_from_a_pipe_answers_each_question_at_once(indexed: Path) -> None:
+    process = subprocess.Popen(
+        [*RAGKIT, "search", "--batch", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdin
+    assert process.stdout
+    for question in ("bridge", "model"):
+        process.stdin.write(question.encode() + b"\n")
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["question"] == question
+    process.stdin.close()
+    assert process.wait(30) == 0
+    process.stdout.close()
+
+
+def test_a_batch_reads_standard_input_as_utf_8(
+    indexed: Path, ragkit: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stdin = io.TextIOWrapper(io.BytesIO("模型\n\n".encode() + b"\xff bridge"))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    lines = [json.loads(line) for line in ragkit("search", "--batch", "-")[1].splitlines()]
+    assert [line["question"] for line in lines] == ["模型", "", "\ufffd bridge"]
+    assert lines[1]["error"]
+
+
+# -- the other commands
+
+
+def test_ls_json_has_exactly_these_keys(indexed: Path, ragkit: Terminal) -> None:
+    assert ragkit.json("ls")[0] == {
+        "path": "docs/bridge.md", "title": "Bridges", "type": "markdown", "chunks": 1,
+        "pages": None, "state": "indexed",
+    }  # fmt: skip
+    assert ragkit("ls")[1].splitlines()[0].split() == [
+        "path", "type", "passages", "pages", "state", "title",
+    ]  # fmt: skip
+
+
+def test_status_json_has_exactly_these_keys(indexed: Path, ragkit: Terminal) -> None:
+    found = ragkit.json("status")
+    assert found.pop("bytes") > 0
+    assert found == {
+        "index": str(indexed / ".ragkit"), "files": 3, "chunks": 3, "vectors": 3,
+        "embedder": "builtin:wordllama-256", "dim": 256, "chunk_tokens": 200,
+        "roots": ["docs"], "languages": ["en", "zh"], "failed": [], "pages_without_text": {},
+    }  # fmt: skip
+
+
+def test_status_names_what_failed(indexed: Path, ragkit: Terminal) -> None:
+    (indexed / "docs/broken.pdf").write_bytes(b"%PDF-1.7")
+    ragkit("ingest")
+    assert "failed     docs/broken.pdf: the PDF is broken" in ragkit("status")[1]
+    assert ragkit.json("status")["failed"][0]["path"] == "docs/broken.pdf"
+
+
+def test_show_prints_a_text_or_some_of_its_lines(here: Path, ragkit: Terminal) -> None:
+    (here / "docs/lines.txt").write_bytes(b"one\r\ntwo\rthree\nfour")
+    ragkit("ingest", "docs", "--offline")
+    assert ragkit("show", "docs/lines.txt")[1] == "one\r\ntwo\rthree\nfour\n"
+    assert ragkit("show", "docs/lines.txt:2")[1].strip() == "two"
+    assert ragkit("show", "docs/lines.txt:2-4")[1] == "two\rthree\nfour\n"
+    assert ragkit.json("show", "docs/lines.txt:3") == {"path": "docs/lines.txt", "text": "three\n"}
+    for wrong in ("5", "0", "3-2", "1-9"):
+        code, _, err = ragkit("show", f"docs/lines.txt:{wrong}")
+        assert code == 2
+        assert f"has lines 1 to 4, not {wrong}" in err
+    assert ragkit("show", "docs/none.txt")[0] == 2
+
+
+def test_rm_drops_files_and_says_which(indexed: Path, ragkit: Terminal) -> None:
+    code, out, err = ragkit("rm", "docs/bridge.md")
+    assert (code, out) == (0, "removed docs/bridge.md\n")
+    assert "an ingest of their folder brings them back" in err
+    assert ragkit.json("rm", "docs", "-q") == {"removed": ["docs/model.md", "docs/说明.md"]}
+    assert ragkit("rm", "docs")[0] == 2
+    assert ragkit("rm")[0] == 2
+
+
+def test_check_says_whether_the_index_is_whole(indexed: Path, ragkit: Terminal) -> None:
+    assert ragkit("check") == (0, "the index is whole\n", "")
+    assert ragkit.json("check") == {"whole": True, "damages": []}
+    (cache,) = (indexed / ".ragkit").glob("dense-*")
+    cache.unlink()
+    code, out, err = ragkit("check")
+    assert code == 5
+    assert out == f"dense cache: {cache.name} is missing or not what was written\n"
+    assert "'ragkit ingest' mends caches" in err
+    assert ragkit("search", "bridge", "-k", "1")[1].startswith("1. docs/bridge.md")
+    ragkit("ingest")
+    assert ragkit("check")[0] == 0
+
+
+# -- how commands end
+
+
+def test_a_mistyped_command_names_the_nearest(ragkit: Terminal) -> None:
+    code, _, err = ragkit("serach", "bridge")
+    assert code == 2
+    assert "did you mean 'search'?" in err
+    assert "No such command 'xyzzy'" in ragkit("xyzzy")[2]
+    assert ragkit("ask", "--no-such-option")[0] == 2
+
+
+def test_a_wrong_variable_is_refused_by_name(
+    indexed: Path, ragkit: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAGKIT_MODUS", "dense")
+    code, _, err = ragkit("search", "bridge")
+    assert code == 2
+    assert err == ("Error: unknown setting 'modus' in RAGKIT_MODUS\n  hint: did you mean mode?\n")
+
+
+def test_a_fault_of_its_own_says_how_to_see_more(
+    indexed: Path, ragkit: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(_: object) -> None:
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.setattr(rag.Rag, "status", faulty)
+    code, _, err = ragkit("status")
+    assert code == 70
+    assert "a fault of ragkit's own: ZeroDivisionError: oh" in err
+    assert "RAGKIT_DEBUG=1" in err
+    monkeypatch.setenv("RAGKIT_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        ragkit("status")
+
+
+def test_a_pipe_that_closes_ends_it_quietly(here: Path) -> None:
+    write(here / "docs", **{f"n{i:04}": f"number{i}" for i in range(2000)})
+    with Rag(offline=True) as made:
+        made.ingest("docs")
+    process = subprocess.Popen(
+        [*RAGKIT, "ls", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout
+    assert process.stderr
+    process.stdout.read(10)
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait(30) == 0
+    process.stderr.close()
+
+
+def test_the_console_script_exits_with_the_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["ragkit", "xyzzy"])
+    for start in (app.main, lambda: runpy.run_module("ragkit", run_name="__main__")):
+        with pytest.raises(SystemExit) as ended:
+            start()
+        assert ended.value.code == 2
+        assert "xyzzy" in capsys.readouterr().err
+
+
+def test_a_closed_pipe_is_no_fault(
+    ragkit: Terminal, monkeypatch: pytest.MonkeyPatch, indexed: Path
+) -> None:
+    def closed(*_: object, **__: object) -> None:
+        raise BrokenPipeError
+
+    stdout = sys.stdout
+    monkeypatch.setattr(rag.Rag, "ls", closed)
+    assert run(["ls"]) == 0
+    sys.stdout.close()
+    sys.stdout = stdout
+
+
+def test_ctrl_c_ends_with_130_and_keeps_what_was_finished(here: Path) -> None:
+    write(here / "docs", **{f"n{i:04}": f"number {i}. " * 2000 for i in range(400)})
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        [*RAGKIT, "ingest", "docs", "--offline"], stderr=subprocess.PIPE, env=environment
+    )
+    assert process.stderr
+    deadline = time.monotonic() + 30
+    while not (here / ".ragkit/catalog.sqlite-wal").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    said = process.stderr.read().decode()
+    process.stderr.close()
+    assert process.wait(30) == 130
+    assert said.endswith("Interrupted; what was finished is kept.\n")
+    with Rag() as opened:
+        assert not opened.check()
+        assert opened.ingest("docs").files == 403
+        assert not opened.check()
+
+
+def test_an_interrupt_anywhere_ends_with_130(
+    ragkit: Terminal, monkeypatch: pytest.MonkeyPatch, indexed: Path
+) -> None:
+    monkeypatch.setattr(rag.Rag, "ls", lambda _: signal.raise_signal(signal.SIGINT))
+    assert ragkit("ls")[0] == 130
+
+
+# -- progress
+
+
+@contextlib.contextmanager
+def terminal(*, columns: int) -> Iterator[list[str]]:
+    """Make standard error a terminal; all that was written to it is in the list afterwards."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    written: list[str] = []
+    with os.fdopen(theirs, "w") as stderr, contextlib.redirect_stderr(stderr):
+        yield written
+    data = b""
+    with contextlib.suppress(OSError):  # the end, as terminals tell it
+        while block := os.read(ours, 10_000):
+            data += block
+    os.close(ours)
+    written.append(data.decode())
+
+
+def steps() -> Iterator[Progress]:
+    report = IngestReport(embedded=7)
+    yield Progress("walk")
+    yield Progress("read", "docs/a-file-with-a-long-name.md", 3, 10, 300_000, 1_000_000, report)
+    yield Progress("publish", "", 10, 10, 1_000_000, 1_000_000, report)
+
+
+def test_a_terminal_gets_one_line_that_fits_and_is_cleared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr(time, "monotonic", map(float, itertools.count()).__next__)
+    with terminal(columns=40) as written:
+        printer = ProgressPrinter(quiet=False)
+        for step in steps():
+            printer(step)
+        printer.clear()
+    assert written[0].split("\r\x1b[K") == [
+        "",
+        "looking for files",
+        "3/10 files, 7 texts embedded, 150.0 kB/",
+        "writing the search files",
+        "",
+    ]
+
+
+def test_a_pipe_gets_a_line_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = iter([0.0, 1.0, 10.0, 11.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    printer = ProgressPrinter(quiet=False)
+    for step in steps():
+        printer(step)
+    printer.clear()
+    assert capsys.readouterr().err == (
+        "3/10 files, 7 texts embedded, 30.0 kB/s, 23 s left: docs/a-file-with-a-long-name.md\n"
+    )
+
+
+def test_q_and_no_color_draw_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "monotonic", map(float, itertools.count()).__next__)
+    with terminal(columns=40) as written:
+        quiet = ProgressPrinter(quiet=True)
+        monkeypatch.setenv("NO_COLOR", "1")
+        plain = ProgressPrinter(quiet=False)
+        for step in steps():
+            quiet(step)
+            plain(step)
+        quiet.clear()
+        plain.clear()
+    assert written == ["writing the search files\r\n"]  # a plain line after 5 s
+
+
+def test_sizes_and_tables() -> None:
+    assert [size(n) for n in (0, 999, 1_500, 2_500_000, 3e9, 4e12)] == [
+        "0 B", "999 B", "1.5 kB", "2.5 MB", "3.0 GB", "4000.0 GB",
+    ]  # fmt: skip
+    assert table([], ("a", "b")) == "a  b"
+    assert table([("e\u0301", 1), ("ab", 2)], ("x", "y")) == "x   y\ne\u0301   1\nab  2"
+
+
+if __name__ == "__main__":
+    for command in COMMANDS:
+        snapshot_of(*command).write_text(help_of(*command), "utf-8")

@@ -1,0 +1,361 @@
+"""An ingest does no work twice, loses nothing in silence, and outlives what happens to it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ragkit import Rag, ingest
+from ragkit.errors import ConfigError, IndexStaleError, NoSuchPathError, NothingFoundError
+from ragkit.types import Chunk, Document, FloatMatrix, IngestReport, Progress
+from tests.embedders import HashingEmbedder
+
+LONG_AGO_NS = 1_600_000_000 * 10**9
+
+
+def write(folder: Path, **texts: str) -> Path:
+    """Write ``name="text"`` as ``folder/name.md``, long enough ago to be trusted unread."""
+    folder.mkdir(exist_ok=True, parents=True)
+    for name, text in texts.items():
+        file = folder / f"{name}.md"
+        file.write_text(text, "utf-8")
+        os.utime(file, ns=(LONG_AGO_NS, LONG_AGO_NS))
+    return folder
+
+
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    return write(
+        tmp_path / "docs",
+        bridge="# Bridges\n\nThe bridge over the river was opened by the mayor.",
+        model="# Models\n\nA model stays loaded for five minutes.",
+    )
+
+
+@pytest.fixture
+def embedder() -> HashingEmbedder:
+    return HashingEmbedder()
+
+
+@pytest.fixture
+def rag(tmp_path: Path, embedder: HashingEmbedder) -> Iterator[Rag]:
+    with Rag(tmp_path / ".ragkit", embedder=embedder) as made:
+        yield made
+
+
+def counts(report: IngestReport) -> tuple[int, int, int, int, int]:
+    return report.new, report.changed, report.unchanged, report.removed, report.embedded
+
+
+def first(rag: Rag, question: str) -> str:
+    return rag.search(question)[0].path
+
+
+# -- what changed, and what did not
+
+
+def test_a_second_run_reads_and_embeds_nothing(
+    rag: Rag, docs: Path, embedder: HashingEmbedder
+) -> None:
+    assert counts(rag.ingest(docs)) == (2, 0, 0, 0, 2)
+    embedder.embedded.clear()
+    assert counts(rag.ingest()) == (0, 0, 2, 0, 0)
+    assert not embedder.embedded
+
+
+def test_a_changed_file_embeds_only_what_is_new_in_it(
+    rag: Rag, docs: Path, embedder: HashingEmbedder
+) -> None:
+    sections = [f"# Part {i}\n\n{' '.join(f'word{i}x{j}' for j in range(150))}" for i in range(3)]
+    write(docs, parts="\n\n".join(sections))
+    rag.ingest(docs)
+    embedder.embedded.clear()
+    sections[1] = sections[1].replace("word1x7", "giraffe")
+    write(docs, parts="\n\n".join(sections) + "\n")
+    assert rag.ingest(docs).changed == 1
+    assert embedder.embedded
+    assert all("Part 1" in text for text in embedder.embedded)
+    assert first(rag, "giraffe") == "docs/parts.md"
+
+
+def test_renamed_and_copied_files_cost_no_embedding(rag: Rag, docs: Path) -> None:
+    rag.ingest(docs)
+    (docs / "bridge.md").rename(docs / "span.md")
+    write(docs, copy=(docs / "model.md").read_text())
+    assert counts(rag.ingest(docs)) == (2, 0, 1, 1, 0)
+    (hit,) = [hit for hit in rag.search("model loaded minutes") if "Models" in hit.chunk.headings]
+    assert (hit.path, hit.also) == ("docs/copy.md", ("docs/model.md",))
+    assert first(rag, "bridge mayor") == "docs/span.md"
+
+
+def test_touched_is_not_changed(rag: Rag, docs: Path) -> None:
+    rag.ingest(docs)
+    (docs / "bridge.md").touch()
+    assert counts(rag.ingest(docs)) == (0, 0, 2, 0, 0)
+
+
+def test_an_edit_within_the_clocks_tick_is_seen(rag: Rag, docs: Path) -> None:
+    file = docs / "bridge.md"
+    file.write_text("one two")
+    now = time.time_ns()
+    os.utime(file, ns=(now, now))
+    rag.ingest(docs)
+    file.write_text("ten six")  # of the same size, at the same time
+    os.utime(file, ns=(now, now))
+    assert rag.ingest(docs).changed == 1
+    assert "ten" in rag.text(file)
+
+
+def test_the_same_text_in_another_encoding_is_the_same_document(rag: Rag, docs: Path) -> None:
+    rag.ingest(docs)
+    text = (docs / "bridge.md").read_text()
+    (docs / "wide.md").write_bytes(text.encode("utf-16"))
+    report = rag.ingest(docs)
+    assert (report.new, report.embedded) == (1, 0)
+    assert rag.text(docs / "wide.md") == text
+
+
+def test_reread_writes_all_rows_anew_and_embeds_nothing(rag: Rag, docs: Path) -> None:
+    rag.ingest(docs)
+    assert counts(rag.ingest(docs, reread=True)) == (0, 2, 0, 0, 0)
+    assert len(rag.search("the")) == 2
+
+
+def test_vanished_files_leave_but_not_those_of_other_roots(rag: Rag, docs: Path) -> None:
+    other = write(docs.parent / "other", far="Far away text.")
+    rag.ingest(docs, other)
+    (docs / "bridge.md").unlink()
+    (other / "far.md").unlink()
+    write(other, near="Near text.")
+    assert rag.ingest(docs).removed == 1
+    assert {listed.path for listed in rag.ls()} == {"docs/model.md", "other/far.md"}
+    assert rag.ingest().removed == 1
+
+
+def test_vectors_that_nothing_uses_go_when_they_are_many(
+    rag: Rag, docs: Path, embedder: HashingEmbedder
+) -> None:
+    for i in range(1100):
+        write(docs, **{f"n{i}": f"number{i}"})
+    rag.ingest(docs)
+    for i in range(1100):
+        (docs / f"n{i}.md").unlink()
+    rag.ingest(docs)
+    assert rag.status().vectors == 2
+
+
+def test_an_empty_root_drops_nothing_and_a_missing_one_is_told(rag: Rag, docs: Path) -> None:
+    rag.ingest(docs)
+    docs.rename(docs.with_name("away"))
+    report = rag.ingest()
+    assert [(f.path, f.reason.split(";")[0]) for f in report.failed] == [
+        ("docs", "no longer there")
+    ]
+    docs.mkdir()  # the mount point of a disk that is not there
+    assert counts(rag.ingest()) == (0, 0, 0, 0, 0)
+    assert first(rag, "bridge mayor") == "docs/bridge.md"
+    with pytest.raises(NoSuchPathError):
+        rag.ingest(docs / "no-such-folder")
+
+
+def test_roots_may_overlap_and_be_files(rag: Rag, docs: Path) -> None:
+    report = rag.ingest(docs, docs, docs / "bridge.md", docs.parent)
+    assert (report.files, report.new) == (2, 2)
+    assert rag.ingest().unchanged == 2
+
+
+def test_nothing_was_ever_ingested(rag: Rag, docs: Path) -> None:
+    rag.ingest(docs)
+    rag.remove(docs)
+    with pytest.raises(NothingFoundError, match="no folder was ever ingested"):
+        rag.ingest()
+
+
+# -- bad files cost themselves
+
+
+def test_one_bad_file_ends_no_run_and_its_old_text_still_answers(rag: Rag, docs: Path) -> None:
+    rag.ingest(docs)
+    (docs / "bridge.md").write_bytes(b"%PDF-1.7 and then nothing")
+    write(docs, new="Something new about giraffes.")
+    report = rag.ingest(docs)
+    (failure,) = report.failed
+    assert (failure.path, failure.stage) == ("docs/bridge.md", "parse")
+    assert report.new == 1
+    assert first(rag, "bridge mayor") == "docs/bridge.md"
+    assert {f.path: f.state for f in rag.ls()} == {
+        "docs/bridge.md": "stale",
+        "docs/model.md": "indexed",
+        "docs/new.md": "indexed",
+    }
+    rag.ingest(docs)
+    assert [f.attempts for f in rag.status().failed] == [2]
+    (docs / "bridge.md").unlink()
+    rag.ingest(docs)
+    assert not rag.status().failed
+
+
+def test_a_file_that_became_binary_leaves(rag: Rag, docs: Path) -> None:
+    rag.ingest(docs)
+    (docs / "bridge.md").write_bytes(b"\x89PNG\r\n")
+    report = rag.ingest(docs)
+    assert [(s.path, s.reason) for s in report.skipped] == [
+        ("docs/bridge.md", "binary: a PNG image")
+    ]
+    assert report.files == 1
+    assert [listed.path for listed in rag.ls()] == ["docs/model.md"]
+
+
+def test_a_file_that_goes_while_it_is_read_is_a_failure_worth_trying_again(
+    rag: Rag, docs: Path
+) -> None:
+    steps = rag.ingesting(docs)
+    next(steps)
+    next(steps)  # bridge.md
+    (docs / "model.md").unlink()
+    (failure,) = list(steps)[-1].report.failed
+    assert (failure.path, failure.stage, failure.permanent) == ("docs/model.md", "read", False)
+
+
+def test_a_file_over_the_limit_is_named_with_the_limit(tmp_path: Path, docs: Path) -> None:
+    with (docs / "large.txt").open("wb") as file:
+        file.truncate(2_000_001)
+    with Rag(tmp_path / ".ragkit", embedder=HashingEmbedder(), max_file_mb=1) as rag:
+        (failure,) = rag.ingest(docs).failed
+    assert failure.reason.startswith("2 MB is more than the limit of 1 MB (raise it")
+
+
+def test_a_chunker_that_fails_costs_the_file_not_the_run(tmp_path: Path, docs: Path) -> None:
+    def chunker(document: Document) -> Iterator[Chunk]:
+        if "mayor" in document.text:
+            raise RuntimeError("no mayors")
+        yield Chunk(document.text, 0, len(document.text), (1, 3))
+
+    with Rag(tmp_path / ".ragkit", embedder=HashingEmbedder(), chunker=chunker) as rag:
+        report = rag.ingest(docs)
+        assert [(f.path, f.reason) for f in report.failed] == [
+            ("docs/bridge.md", "RuntimeError: no mayors")
+        ]
+        assert rag.search("model")[0].chunk.text.endswith("five minutes.")
+
+
+def test_pages_without_text_and_notes_are_counted(rag: Rag, docs: Path) -> None:
+    (docs / "legacy.txt").write_bytes("déjà vu à la crème brûlée".encode("cp1252"))
+    report = rag.ingest(docs)
+    assert report.notes == (("docs/legacy.txt", "read as cp1252: it is not UTF-8"),)
+
+
+# -- long runs, and runs that are stopped
+
+
+def test_documents_longer_than_a_batch_and_many_batches(
+    rag: Rag, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "BATCH_TEXTS", 4)
+    monkeypatch.setattr(ingest, "PUBLISH_CHUNKS", 10)
+    write(docs, long="\n\n".join(f"Paragraph {i}. " + f"word{i} " * 120 for i in range(20)))
+    write(docs, same="\n\n".join(f"Paragraph {i}. " + f"word{i} " * 120 for i in range(20)) + "\n")
+    report = rag.ingest(docs)
+    assert report.new == 4
+    assert report.embedded < report.chunks  # the two share all but a line's end
+    assert not rag.check()
+    assert first(rag, "word13") in ("docs/long.md", "docs/same.md")
+
+
+def test_progress_counts_files_and_bytes(rag: Rag, docs: Path) -> None:
+    steps: list[Progress] = []
+    rag.ingest(docs, progress=steps.append)
+    assert [step.stage for step in steps] == ["walk", "read", "read", "publish", "done"]
+    assert [step.files_done for step in steps] == [0, 1, 2, 2, 2]
+    assert steps[-1].bytes_done == steps[-1].bytes_total > 0
+    assert steps[-1].report.new == 2
+
+
+def test_an_interrupt_keeps_what_was_finished(rag: Rag, tmp_path: Path) -> None:
+    docs = write(tmp_path / "docs", **{f"n{i:03}": f"number{i}" for i in range(600)})
+
+    def interrupt(step: Progress) -> None:
+        if step.files_done == 400:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        rag.ingest(docs, progress=interrupt)
+    assert rag.status().files == 256  # the batch that was being embedded
+    assert first(rag, "number7") == "docs/n007.md"
+    assert not rag.check()
+    report = rag.ingest(docs)
+    assert (report.new, report.unchanged, report.embedded) == (344, 256, 344)
+
+
+def test_a_run_that_is_abandoned_keeps_what_was_stored(rag: Rag, tmp_path: Path) -> None:
+    docs = write(tmp_path / "docs", **{f"n{i:03}": f"number{i}" for i in range(600)})
+    steps = rag.ingesting(docs)
+    for step in steps:
+        if step.files_done == 590:
+            break
+    steps.close()
+    assert rag.status().files == 512  # the batch in hand was not handed over
+    assert first(rag, "number7") == "docs/n007.md"
+    assert rag.ingest().embedded == 88
+
+
+class FailsAfter(HashingEmbedder):
+    """Fails at its second request."""
+
+    def embed_documents(self, texts: Sequence[str]) -> FloatMatrix:
+        if self.embedded:
+            raise RuntimeError("the server went away")
+        return super().embed_documents(texts)
+
+
+def test_an_embedder_that_fails_ends_the_run_and_keeps_the_rest(tmp_path: Path) -> None:
+    docs = write(tmp_path / "docs", **{f"n{i:03}": f"number{i}" for i in range(600)})
+    with Rag(tmp_path / ".ragkit", embedder=FailsAfter()) as rag:
+        with pytest.raises(RuntimeError, match="went away"):
+            rag.ingest(docs)
+        assert rag.status().files == 256
+
+
+# -- one embedder to an index
+
+
+def test_another_embedder_or_chunk_size_is_refused(rag: Rag, docs: Path, tmp_path: Path) -> None:
+    rag.ingest(docs)
+    other = Rag(tmp_path / ".ragkit", embedder=HashingEmbedder("test:other"))
+    for use in (lambda: other.ingest(docs), lambda: other.search("bridge")):
+        with pytest.raises(IndexStaleError, match="made with the embedder test:hashing"):
+            use()
+    smaller = Rag(tmp_path / ".ragkit", embedder=HashingEmbedder(), chunk_tokens=100)
+    with pytest.raises(IndexStaleError, match="chunks of 200 tokens, not 100"):
+        smaller.ingest(docs)
+    nameless = Rag(tmp_path / ".ragkit")
+    with pytest.raises(IndexStaleError, match="embedder test:hashing, which is not at hand"):
+        nameless.search("bridge")
+    with pytest.raises(IndexStaleError, match="not at hand"):
+        nameless.ingest(docs)
+
+
+def test_an_index_keeps_its_embedder_without_being_told_again(tmp_path: Path, docs: Path) -> None:
+    with Rag(tmp_path / ".ragkit") as rag, pytest.raises(ConfigError, match="no embedder"):
+        rag.ingest(docs)
+    assert not (tmp_path / ".ragkit").exists()
+    with Rag(tmp_path / ".ragkit", offline=True) as rag:
+        rag.ingest(docs)
+    with Rag(tmp_path / ".ragkit") as rag:
+        assert rag.ingest().unchanged == 2
+        assert rag.ask("Who opened the bridge over the river?").embedder == "builtin:wordllama-256"
+
+
+def test_rows_of_the_wrong_shape_are_refused(tmp_path: Path, docs: Path) -> None:
+    class Short(HashingEmbedder):
+        def embed_documents(self, texts: Sequence[str]) -> FloatMatrix:
+            return np.zeros((1, self.dim), np.float32)
+
+    with Rag(tmp_path / ".ragkit", embedder=Short()) as rag, pytest.raises(ValueError, match="2"):
+        rag.ingest(docs)

@@ -1,0 +1,239 @@
+"""The library as its users call it: what it says of an index, and parts of one's own."""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from ragkit import Rag
+from ragkit.errors import ConfigError, IndexMissingError, NoSuchPathError
+from ragkit.protocols import Answerer, Chunker
+from ragkit.types import Chunk, Document, Hit
+from tests.embedders import HashingEmbedder
+from tests.test_ingest import write
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with documents below ``docs`` and an index of them."""
+    write(
+        tmp_path / "docs",
+        bridge="# Bridges\n\nThe bridge over the river was opened by the mayor.",
+        blank=" \n",
+    )
+    write(tmp_path / "docs" / "deep", model="# Models\n\nA model stays loaded for five minutes.")
+    with Rag(tmp_path / ".ragkit", embedder=HashingEmbedder()) as rag:
+        rag.ingest(tmp_path / "docs")
+    return tmp_path
+
+
+@pytest.fixture
+def rag(folder: Path) -> Iterator[Rag]:
+    with Rag(folder / ".ragkit", embedder=HashingEmbedder()) as opened:
+        yield opened
+
+
+# -- what is there
+
+
+def test_status_and_ls_say_what_the_index_holds(rag: Rag, folder: Path) -> None:
+    status = rag.status()
+    assert (status.files, status.chunks, status.vectors) == (3, 2, 2)
+    assert (status.embedder, status.dim, status.chunk_tokens) == ("test:hashing", 32, 200)
+    assert (status.roots, status.languages) == (("docs",), ("en",))
+    assert status.bytes > 4096
+    assert [(f.path, f.title, f.type, f.chunks, f.pages, f.state) for f in rag.ls()] == [
+        ("docs/blank.md", "", "markdown", 0, None, "empty"),
+        ("docs/bridge.md", "Bridges", "markdown", 1, None, "indexed"),
+        ("docs/deep/model.md", "Models", "markdown", 1, None, "indexed"),
+    ]
+
+
+def test_files_that_failed_are_listed_as_such(rag: Rag, folder: Path) -> None:
+    (folder / "docs" / "broken.pdf").write_bytes(b"%PDF-1.7")
+    rag.ingest()
+    assert [(f.path, f.state) for f in rag.ls() if f.state != "indexed"] == [
+        ("docs/blank.md", "empty"),
+        ("docs/broken.pdf", "failed"),
+    ]
+
+
+def test_the_text_of_a_source_is_what_was_ingested(rag: Rag, folder: Path) -> None:
+    text = (folder / "docs/bridge.md").read_text()
+    (folder / "docs/bridge.md").write_text("changed since")
+    assert rag.text(folder / "docs/bridge.md") == rag.text("docs/bridge.md") == text
+    with pytest.raises(NoSuchPathError, match="the index has no"):
+        rag.text("docs/none.md")
+
+
+def test_paths_are_shown_as_seen_from_the_working_folder(
+    rag: Rag, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder / "docs")
+    assert rag.shown_path("docs/bridge.md") == "bridge.md"
+    assert rag.shown_path("/elsewhere/a.md") == "/elsewhere/a.md"
+    monkeypatch.chdir("/")
+    assert rag.shown_path(str(folder / "docs/bridge.md")) == str(folder / "docs/bridge.md")[1:]
+
+
+def test_an_index_that_was_moved_with_its_documents_still_finds_them(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    moved = tmp_path_factory.mktemp("elsewhere") / "kb"
+    shutil.move(folder, moved)
+    with Rag(moved / ".ragkit", embedder=HashingEmbedder()) as rag:
+        assert rag.search("bridge mayor")[0].path == "docs/bridge.md"
+        assert rag.ingest().unchanged == 3
+
+
+def test_removed_files_leave_and_failures_with_them(rag: Rag, folder: Path) -> None:
+    (folder / "docs" / "broken.pdf").write_bytes(b"%PDF-1.7")
+    rag.ingest()
+    assert rag.remove(folder / "docs/deep", folder / "docs/broken.pdf") == [
+        "docs/broken.pdf",
+        "docs/deep/model.md",
+    ]
+    assert [f.path for f in rag.ls()] == ["docs/blank.md", "docs/bridge.md"]
+    assert all(hit.path == "docs/bridge.md" for hit in rag.search("model loaded"))
+    with pytest.raises(NoSuchPathError):
+        rag.remove(folder / "docs/bridge.md", folder / "docs/none.md")
+    assert len(rag.ls()) == 2
+
+
+def test_a_survey_says_what_an_ingest_would_do(rag: Rag, folder: Path) -> None:
+    (folder / "docs/new.md").write_text("new")
+    (folder / "docs/bridge.md").unlink()
+    found = rag.survey()
+    assert [f.path for f in found.fresh] == [str(folder / "docs/new.md")]
+    assert found.unchanged == ("docs/blank.md", "docs/deep/model.md")
+    assert found.vanished == ("docs/bridge.md",)
+    assert len(Rag(folder / "none", offline=True).survey(folder / "docs").fresh) == 3
+
+
+def test_the_folder_of_the_index_may_be_a_root(folder: Path) -> None:
+    write(folder.parent / "beside", far="Far away.")
+    with Rag(folder / ".ragkit", embedder=HashingEmbedder()) as rag:
+        assert rag.ingest(folder, folder.parent / "beside").unchanged == 3
+        (folder / "docs/bridge.md").unlink()
+        (folder.parent / "beside/far.md").rename(folder.parent / "beside/near.md")
+        assert rag.ingest(folder).removed == 1
+        assert rag.status().roots == (".", str(folder.parent / "beside"), "docs")
+
+
+# -- finding the index
+
+
+def test_the_index_is_found_from_below_and_made_where_one_works(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder / "docs" / "deep")
+    with Rag(embedder=HashingEmbedder()) as rag:
+        assert rag.folder == folder / ".ragkit"
+    shutil.rmtree(folder / ".ragkit")
+    with Rag(embedder=HashingEmbedder()) as rag:
+        for use in (rag.status, lambda: rag.search("x"), lambda: rag.remove("x"), rag.ingest):
+            with pytest.raises(IndexMissingError, match="or above it"):
+                use()
+        rag.ingest("model.md")
+        assert rag.folder == folder / "docs" / "deep" / ".ragkit"
+        assert rag.status().files == 1
+
+
+def test_an_index_is_opened_again_after_it_was_closed(rag: Rag) -> None:
+    assert rag.search("bridge")
+    rag.close()
+    rag.close()
+    assert rag.search("bridge")
+
+
+# -- search and ask
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "lexical"])
+@pytest.mark.parametrize("fusion", ["sum", "rrf"])
+def test_every_mode_finds_the_passage(folder: Path, mode: str, fusion: str) -> None:
+    with Rag(folder / ".ragkit", embedder=HashingEmbedder(), fusion=fusion) as rag:
+        hits = rag.search("bridge mayor", mode=mode)
+        assert hits[0].path == "docs/bridge.md"
+        assert [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
+        assert rag.search("bridge mayor", mode=mode, k=1) == hits[:1]
+
+
+def test_lexical_search_needs_no_embedder(folder: Path) -> None:
+    with Rag(folder / ".ragkit") as rag:  # the index's own is not at hand
+        assert rag.search("bridge", mode="lexical")[0].path == "docs/bridge.md"
+
+
+@pytest.mark.parametrize("question", ["", " \n\t", "\u3000"])
+def test_a_blank_question_is_refused(rag: Rag, question: str) -> None:
+    with pytest.raises(ConfigError, match="blank"):
+        rag.search(question)
+
+
+@pytest.mark.parametrize("question", ["?!", "🦒", "\ud800", "of the", "模", "a" * 100_000])
+def test_odd_questions_are_answered_or_refused(rag: Rag, question: str) -> None:
+    assert rag.ask(question).refused
+    rag.search(question)
+
+
+def test_an_answer_streams_and_can_be_read_again(rag: Rag) -> None:
+    answer = rag.ask("Who opened the bridge?")
+    pieces = list(answer)
+    assert "".join(pieces) == answer.text == "".join(answer)
+    assert "mayor" in answer.text
+    (citation, *_) = answer.citations
+    assert (citation.path, citation.lines) == ("docs/bridge.md", (3, 3))
+    assert rag.text(citation.path)[citation.start : citation.end] == citation.text
+
+
+def test_what_the_documents_do_not_say_is_refused_unless_asked_to_try(folder: Path) -> None:
+    with Rag(folder / ".ragkit", embedder=HashingEmbedder()) as rag:
+        answer = rag.ask("Which giraffe won the football cup?")
+        assert answer.refused
+        assert answer.citations == []
+        assert "giraffe" in answer.text
+    with Rag(folder / ".ragkit", embedder=HashingEmbedder(), strictness=0) as rag:
+        assert not rag.ask("Which giraffe won the football cup?").refused
+
+
+def test_parts_of_ones_own(tmp_path: Path) -> None:
+    class Lines:
+        def __call__(self, document: Document) -> Iterator[Chunk]:
+            at = 0
+            for number, line in enumerate(document.text.splitlines(keepends=True), 1):
+                if line.strip():
+                    yield Chunk(line, at, at + len(line), (number, number))
+                at += len(line)
+
+    class Shouting:
+        name = "test:shouting"
+
+        def __call__(self, question: str, hits: Sequence[Hit]) -> Iterator[str]:
+            yield hits[0].chunk.text.strip().upper()
+            yield " [1] [7]"
+
+    chunker: Chunker = Lines()
+    answerer: Answerer = Shouting()
+    write(tmp_path / "docs", two="The first line.\nThe mayor opened the bridge.\n")
+    own = Rag(tmp_path / "kb", embedder=HashingEmbedder(), chunker=chunker, answerer=answerer, k=3)
+    with own as rag:
+        assert rag.ingest(tmp_path / "docs").chunks == 2
+        answer = rag.ask("Who opened the bridge? mayor")
+        assert answer.text == "THE MAYOR OPENED THE BRIDGE. [1] [7]"
+        assert answer.model == "test:shouting"
+        (citation,) = answer.citations  # there is no seventh passage
+        assert citation.lines == (2, 2)
+
+
+def test_a_chunk_is_as_long_as_its_span() -> None:
+    with pytest.raises(ValueError, match="span 3:9 is not 4 characters"):
+        Chunk("four", 3, 9, (1, 1))
+
+
+def test_values_can_be_pickled(rag: Rag) -> None:
+    hit = rag.search("bridge")[0]
+    assert pickle.loads(pickle.dumps(hit)) == hit
