@@ -5,7 +5,7 @@ To add a type: a function and a row of ``SUFFIXES``.
 
 from __future__ import annotations
 
-import codecs
+from contextlib import suppress
 
 from ragkit.errors import LoadError
 from ragkit.loading.decoding import MARKS, decode, wide_without_mark
@@ -97,11 +97,10 @@ def load(data: bytes, *, suffix: str) -> Document:
 
 
 def _decode_page(data: bytes) -> tuple[str, tuple[str, ...]]:
-    """Decode a page as it says it should be, if that is true."""
+    """Decode a page as it says it should be, unless it is UTF-8: nothing else is so by chance."""
     declared = declared_encoding(data)
     if declared and not any(data.startswith(mark) for mark, _ in MARKS):
-        try:
-            return data.decode(codecs.lookup(declared).name), ()
-        except (LookupError, UnicodeDecodeError):
-            pass  # what it says is not what it is: decode tells what it became
+        for encoding in (declared,) if data.isascii() else ("utf-8", declared):
+            with suppress(UnicodeDecodeError):
+                return data.decode(encoding), ()
     return decode(data)

@@ -22,6 +22,7 @@ MARKS = (
 SAMPLE = 65_536  # bytes that an encoding is guessed from
 FEW = 0.01  # of a file: this much broken UTF-8 is damage, not another encoding
 LOST = "\ufffd"
+LINE_END = re.compile(r"\r\n?|\n")
 HIGH = re.compile(rb"[\x80-\xff]+")
 
 # What files are found in, as browsers know it. Without the list the detector also weighs
@@ -37,8 +38,20 @@ COMMON = (
     "要就出会會可也你对對生能而子那得于於着著下自之后後如果者所用多"
 )
 COMMON_SHARE = 0.06  # of the characters that are not ASCII
-# What French, German and Spanish use. The detector takes a short text of theirs for Czech.
-WESTERN = frozenset("àâäçèéêëîïôöùûüñáíóúßÀÂÄÇÈÉÊÎÔÖÜÑÁÓœ«»¿¡’‘“”–—…€°§©\xa0")
+MOST_LOST = 0.001  # of a sample's bytes
+# Letters beside ASCII of languages in Latin script, whose encodings the detector confuses.
+SIGNS = "«»„‘’“”–—…€°§©\xa0"
+ALPHABETS = (
+    ("cp1252", "àâäçèéêëîïôöùûüÿñáíóúßœ¿¡"),  # French, German, Spanish
+    ("cp1252", "åäæéöø"),  # Nordic
+    ("cp1252", "áàâãçéêíóôõúü"),  # Portuguese
+    *(
+        (encoding, letters)  # Polish, Czech, Slovak, Hungarian
+        for letters in "ąćęłńóśźż áčďéěíňóřšťúůýž áäčďéíĺľňóôŕšťúýž áéíóöőúüű".split()
+        for encoding in ("cp1250", "iso8859_2")
+    ),
+)
+ALPHABET_SHARE = 0.98  # of the characters that are not ASCII
 
 
 def decode(data: bytes) -> tuple[str, tuple[str, ...]]:
@@ -78,7 +91,8 @@ def decode(data: bytes) -> tuple[str, tuple[str, ...]]:
 def wide_without_mark(data: bytes) -> str:
     r"""Return "utf-16-le" or "utf-16-be" if the zero bytes of ``data`` lie as in one, else "".
 
-    They stand in every other place only, many of them or among text without odd characters.
+    They stand in one of two places by far the most (一 is U+4E00), among text that has no odd
+    characters.
 
     >>> wide_without_mark("plain text".encode("utf-16-le")), wide_without_mark(b"a\0\0\0b")
     ('utf-16-le', '')
@@ -86,7 +100,7 @@ def wide_without_mark(data: bytes) -> str:
     sample = data[:8192]
     even, odd = sample[0::2].count(0), sample[1::2].count(0)
     for encoding, here, there in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
-        if here >= 2 and here > 20 * there:
+        if here >= 2 and here > 2 * there:
             text = sample.decode(encoding, "replace")
             strange = sum(unicodedata.category(c) in ("Cc", "Cn", "Co") for c in text)
             strange -= sum(map(text.count, "\t\n\r\f"))
@@ -103,7 +117,7 @@ def _replacing(data: bytes, encoding: str) -> tuple[str, tuple[str, ...]]:
         before, kept = data[: error.start].decode(encoding), data.decode(encoding, "ignore")
     text = data.decode(encoding, "replace")
     lost = text.count(LOST) - kept.count(LOST)
-    line = before.count("\n") + 1
+    line = len(LINE_END.findall(before)) + 1
     places = "1 place is" if lost == 1 else f"{lost:,} places are"
     return text, (f"{places} not {encoding} and became U+FFFD, the first in line {line}",)
 
@@ -117,7 +131,7 @@ def _guess(data: bytes) -> str:
     from charset_normalizer import from_bytes
 
     sample = _telling_part(data)
-    if encoding := _western(sample) or _chinese(sample):
+    if encoding := _chinese(sample) or _latin(sample):
         return encoding
     best = from_bytes(sample, cp_isolation=LEGACY).best()
     if best is None:  # it passes over what is like an encoding that failed: iso8859_2 after cp1250
@@ -144,13 +158,18 @@ def _telling_part(data: bytes) -> bytes:
     return bytes(found)
 
 
-def _western(sample: bytes) -> str:
-    """Return "cp1252" if a sample has its commonest letters only, each alone among ASCII."""
+def _latin(sample: bytes) -> str:
+    """Return the encoding in which a sample's letters are of one alphabet, few in a row."""
     runs = HIGH.findall(sample)
-    if max(map(len, runs)) > 3:  # "été" has runs of one, "l’…»" of three
+    if max(map(len, runs)) > 4:  # "été" has runs of one, "żółć" is one of four
         return ""
-    letters = b"".join(runs).decode("cp1252", "replace")
-    return "cp1252" if WESTERN.issuperset(letters) else ""
+    best, share = "", ALPHABET_SHARE
+    for encoding, letters in ALPHABETS:
+        text = b"".join(runs).decode(encoding, "replace")
+        known = sum(map(text.count, {*letters, *letters.upper(), *SIGNS}))
+        if known > share * len(text):
+            best, share = encoding, known / len(text)
+    return best
 
 
 def _chinese(sample: bytes) -> str:
@@ -158,9 +177,9 @@ def _chinese(sample: bytes) -> str:
     best, share = "", COMMON_SHARE
     for encoding in CHINESE:
         text = sample.decode(encoding, "ignore")
-        whole = len(text.encode(encoding)) >= len(sample) - 3  # the last may be cut
+        lost = len(sample) - len(text.encode(encoding))  # the last may be cut
         high = len(text) - len(text.encode("ascii", "ignore"))
         common = sum(map(text.count, COMMON))
-        if whole and high and common / high > share:
+        if lost <= MOST_LOST * len(sample) and high and common / high > share:
             best, share = encoding, common / high
     return best

@@ -33,11 +33,12 @@ MARK = re.compile(
 NO_PARAGRAPH = re.compile(r"\s*$| {0,3}(?:[-*+>|]|\d{1,9}[.)])\s| {4}|\t| {0,3}[-=*_]{3,}\s*$")
 IMAGE_OR_LINK = re.compile(r"!?\[([^\]\[]*)\](?:\((?:[^()]|\([^()]*\))*\)|\[[^\]\[]*\])")
 ANCHOR = re.compile(r"</?a\b[^<>]*>|\{#[^{}\s]*\}$", re.I)
+INLINE = re.compile(r"`+([^`]*)`+|\\([!-/:-@\[-`{-~])|[`*]")  # code stays as it is
 ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 UNDERLINE = re.compile(r"^(?!(?:\.\.|::)[ \t]*\r?$)([!-/:-@\[-`{-~])\1+[ \t]*\r?$", re.M)
 ROLE = re.compile(r":[a-zA-Z][\w.+-]*:(?=`)")
-TARGET = re.compile(r"`([^`<]*)<[^`>]*>`")
+TARGET = re.compile(r"`([^`<]*)<[^`>]*>`_{0,2}")
 
 
 def markdown(text: str, notes: tuple[str, ...]) -> Document:
@@ -108,7 +109,7 @@ def _plain(title: str) -> str:
         title = unclosed.rstrip()
     for _ in range(2):  # an image may stand in a link
         title = IMAGE_OR_LINK.sub(r"\1", title)
-    return ESCAPED.sub(r"\1", ANCHOR.sub("", title).replace("`", "").replace("*", "")).strip()
+    return INLINE.sub(r"\1\2", ANCHOR.sub("", title)).strip()
 
 
 def restructured(text: str, notes: tuple[str, ...]) -> Document:
@@ -133,6 +134,6 @@ def restructured(text: str, notes: tuple[str, ...]) -> Document:
         at = under.end()
         level = levels.setdefault((under[1], is_over), len(levels) + 1)
         words = TARGET.sub(r"\1", ROLE.sub("", title)).replace("`", "").replace("*", "")
-        headings.append(Heading(above if is_over else start, level, words.strip()))
+        headings.append(Heading(above if is_over else start, level, " ".join(words.split())))
     title = headings[0].title if headings else ""
     return Document(text=text, type="rst", title=title, headings=tuple(headings), notes=notes)

@@ -34,10 +34,23 @@ def pdf(data: bytes) -> Document:
     Raises:
         LoadError: it is encrypted or broken.
     """
-    from pypdf import PdfReader
-    from pypdf.errors import DependencyError, PyPdfError
+    from pypdf.errors import DependencyError
 
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # what matters is in the notes
+    try:
+        return _read(data)
+    except DependencyError as error:  # raised by whatever is first deciphered, often a page
+        raise LoadError(
+            f"the PDF is encrypted in a way that needs another package: {error}",
+            stage="decode",
+            hint="remove its encryption (qpdf --decrypt) and ingest it again",
+        ) from error
+
+
+def _read(data: bytes) -> Document:
+    from pypdf import PdfReader
+    from pypdf.errors import PyPdfError
+
     try:
         reader = PdfReader(io.BytesIO(data))
         if reader.is_encrypted and not reader.decrypt(""):
@@ -47,12 +60,6 @@ def pdf(data: bytes) -> Document:
                 hint="remove its password (qpdf --decrypt) and ingest it again",
             )
         count = len(reader.pages)
-    except DependencyError as error:
-        raise LoadError(
-            f"the PDF is encrypted in a way that needs another package: {error}",
-            stage="decode",
-            hint="remove its encryption (qpdf --decrypt) and ingest it again",
-        ) from error
     except (PyPdfError, *BROKEN) as error:
         raise LoadError(f"the PDF is broken: {_told(error)}", stage="parse") from error
     if not count:
@@ -92,10 +99,15 @@ def _title(reader: PdfReader) -> str:
     from pypdf.errors import PyPdfError
 
     try:
-        title = str((reader.metadata and reader.metadata.title) or "").strip()
+        title = _line(reader.metadata and reader.metadata.title)
     except (PyPdfError, *BROKEN):
         return ""
-    return "" if title.lower().startswith(NO_TITLES) else _encodable(title)
+    return "" if title.lower().startswith(NO_TITLES) else title
+
+
+def _line(title: object) -> str:
+    """Return a title in one line, "" if it is no text."""
+    return " ".join(_encodable(title).split()) if isinstance(title, str) else ""
 
 
 def _outline(reader: PdfReader, starts: list[int]) -> list[Heading]:
@@ -110,7 +122,7 @@ def _outline(reader: PdfReader, starts: list[int]) -> list[Heading]:
                 add(entry, level + 1)
                 continue
             page = reader.get_destination_page_number(entry)
-            title = _encodable(str(entry.title or "")).strip()
+            title = _line(entry.title)
             if page is not None and 0 <= page < len(starts) and title:
                 found.append(Heading(starts[page], level, title))
 

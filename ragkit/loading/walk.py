@@ -7,8 +7,11 @@ later line winning. Nothing is opened but those.
 from __future__ import annotations
 
 import os
+import re
 import stat
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +44,15 @@ class _Rules:
     spec: GitIgnoreSpec
 
 
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder to read, by the rules that hold there."""
+
+    path: str
+    rules: Sequence[_Rules]
+    above: tuple[tuple[int, int], ...]  # the folders it lies in, for links that loop
+
+
 def walk(root: Path) -> Iterator[Found | Skipped | Failure]:
     """Yield every file below ``root``, sorted by path; a file as root is yielded as it is.
 
@@ -51,70 +63,78 @@ def walk(root: Path) -> Iterator[Found | Skipped | Failure]:
     if not root.is_dir():
         yield _found(path, os.stat(path)) or Skipped(path, "not a regular file")
         return
-    yield from _folder(path, _rules_above(root), (_identity(os.stat(path)),))
+    rules: list[_Rules] = []
+    for folder in _folders_above(root):
+        yield from _read_rules(folder, IGNORE_FILES, rules)
+    here = _Folder(path, rules, (_identity(os.stat(path)),))
+    # A stack, not recursion: folders may lie deeper than Python's frames.
+    stack = [_inside(here)]
+    while stack:
+        found = next(stack[-1], None)
+        if found is None:
+            stack.pop()
+        elif isinstance(found, _Folder):
+            stack.append(_inside(found))
+        else:
+            yield found
 
 
-def _folder(
-    folder: str, rules: Sequence[_Rules], above: tuple[tuple[int, int], ...]
-) -> Iterator[Found | Skipped | Failure]:
-    """Yield what lies below a folder; ``above`` are the folders it lies in, for links that loop."""
+def _inside(folder: _Folder) -> Iterator[_Folder | Found | Skipped | Failure]:
+    """Yield what lies in a folder."""
     try:
-        with os.scandir(folder) as entries:
+        with os.scandir(folder.path) as entries:
             inside = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         reason = f"cannot be listed: {error.strerror}"
-        yield Failure(folder, "read", reason, permanent=False)
+        yield Failure(folder.path, "read", reason, permanent=False)
         return
     names = {entry.name for entry in inside}
     if INDEX_MARK in names:
-        yield Skipped(folder, "an index of ragkit")
+        yield Skipped(folder.path, "an index of ragkit")
         return
-    for name in IGNORE_FILES:
-        if name in names:
-            try:
-                rules = [*rules, _rules(folder, name)]
-            except OSError as error:
-                reason = f"cannot be read, so nothing is ignored by it: {error.strerror}"
-                yield Failure(os.path.join(folder, name), "read", reason, permanent=False)
+    rules = list(folder.rules)
+    yield from _read_rules(folder.path, [name for name in IGNORE_FILES if name in names], rules)
     for entry in inside:
-        yield from _entry(entry, rules, above)
+        yield _entry(entry, rules, folder.above)
 
 
 def _entry(
     entry: os.DirEntry[str], rules: Sequence[_Rules], above: tuple[tuple[int, int], ...]
-) -> Iterator[Found | Skipped | Failure]:
+) -> _Folder | Found | Skipped | Failure:
     path = entry.path
     try:
         entry.name.encode()
     except UnicodeEncodeError:
         shown = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-        yield Failure(shown, "read", "its name is not UTF-8: rename it")
-        return
+        return Failure(shown, "read", "its name is not UTF-8: rename it")
     if entry.name.startswith("."):
-        yield Skipped(path, "hidden")
-        return
+        return Skipped(path, "hidden")
     try:
         state = entry.stat()
     except OSError as error:
-        dangling = entry.is_symlink()
-        yield (
-            Skipped(path, "a link to nothing")
-            if dangling
-            else Failure(path, "read", str(error.strerror), permanent=False)
-        )
-        return
+        if entry.is_symlink():
+            return Skipped(path, "a link to nothing")
+        return Failure(path, "read", str(error.strerror), permanent=False)
+    return _judged(entry, state, rules, above)
+
+
+def _judged(
+    entry: os.DirEntry[str],
+    state: os.stat_result,
+    rules: Sequence[_Rules],
+    above: tuple[tuple[int, int], ...],
+) -> _Folder | Found | Skipped:
+    path = entry.path
     is_folder = stat.S_ISDIR(state.st_mode)
     if is_folder and entry.name in NEVER:
-        yield Skipped(path, f"{entry.name} is never read")
-    elif ignored := _ignored_by(path, rules, is_folder=is_folder):
-        yield Skipped(path, f"ignored by {ignored}")
-    elif is_folder:
-        if _identity(state) in above:
-            yield Skipped(path, "a link that leads back to a folder it lies in")
-        else:
-            yield from _folder(path, rules, (*above, _identity(state)))
-    else:
-        yield _found(path, state) or Skipped(path, "not a regular file")
+        return Skipped(path, f"{entry.name} is never read")
+    if ignored := _ignored_by(path, rules, is_folder=is_folder):
+        return Skipped(path, f"ignored by {ignored}")
+    if not is_folder:
+        return _found(path, state) or Skipped(path, "not a regular file")
+    if _identity(state) in above:
+        return Skipped(path, "a link that leads back to a folder it lies in")
+    return _Folder(path, rules, (*above, _identity(state)))
 
 
 def _identity(state: os.stat_result) -> tuple[int, int]:
@@ -125,24 +145,42 @@ def _found(path: str, state: os.stat_result) -> Found | None:
     return Found(path, state.st_size, state.st_mtime_ns) if stat.S_ISREG(state.st_mode) else None
 
 
-def _rules(folder: str, name: str) -> _Rules:
+def _folders_above(root: Path) -> list[str]:
+    """Return the folders from the top of the root's git repository down to its parent."""
+    folder = os.path.abspath(root)
+    above = [folder]
+    while (parent := os.path.dirname(above[-1])) != above[-1]:
+        above.append(parent)
+    top = next((i for i, path in enumerate(above) if os.path.exists(f"{path}/.git")), 0)
+    return above[top:0:-1]
+
+
+def _read_rules(folder: str, names: Iterable[str], rules: list[_Rules]) -> Iterator[Failure]:
+    """Add a folder's ignore files to ``rules``; yield those that are there but cannot be read."""
+    for name in names:
+        path = os.path.join(folder, name)
+        if not os.path.isfile(path):
+            continue
+        try:
+            text = Path(path).read_text("utf-8-sig", errors="replace")
+        except OSError as error:
+            reason = f"cannot be read, so nothing is ignored by it: {error.strerror}"
+            yield Failure(path, "read", reason, permanent=False)
+        else:
+            rules.append(_Rules(folder, name, _spec(text)))
+
+
+def _spec(text: str) -> GitIgnoreSpec:
+    """Return an ignore file's patterns; those that mean nothing are passed over, as by git."""
     from pathspec import GitIgnoreSpec
 
-    text = Path(folder, name).read_text("utf-8", errors="replace")
-    return _Rules(folder, name, GitIgnoreSpec.from_lines(text.splitlines()))
-
-
-def _rules_above(root: Path) -> list[_Rules]:
-    """Return the ignore files from the top of the root's git repository down to it."""
-    folder = root.absolute()
-    above = [folder, *folder.parents]
-    top = next((i for i, parent in enumerate(above) if (parent / ".git").exists()), 0)
-    return [
-        _rules(os.fspath(parent), name)
-        for parent in reversed(above[1 : top + 1])
-        for name in IGNORE_FILES
-        if os.access(parent / name, os.R_OK)
-    ]
+    lines = []
+    with warnings.catch_warnings(action="ignore"):  # of what re may once take for a set
+        for line in text.split("\n"):
+            with suppress(ValueError, re.error):
+                GitIgnoreSpec.from_lines([line.removesuffix("\r")])
+                lines.append(line.removesuffix("\r"))
+        return GitIgnoreSpec.from_lines(lines)
 
 
 def _ignored_by(path: str, rules: Sequence[_Rules], *, is_folder: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from html.parser import HTMLParser
 
@@ -13,26 +14,40 @@ BLOCKS = frozenset(
     "figure footer form h1 h2 h3 h4 h5 h6 header hr main nav ol p pre section summary table tbody "
     "tfoot thead ul".split()
 )
+LINES = frozenset({"br", "li", "tr"})
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w-]+)", re.I)
+# Encodings that hold ASCII, as what says so here was ASCII; "utf-16" or "hex" is never true.
+OF_PAGES = tuple(
+    "ascii big5 cp125 cp8 cp93 cp94 cp95 euc gb iso2022 iso8859 koi8 mac shift utf-8".split()
+)
+MEANT = {
+    "ascii": "cp1252", "iso8859-1": "cp1252", "gb2312": "gb18030", "gbk": "gb18030",
+    "shift_jis": "cp932", "euc_kr": "cp949",
+}  # fmt: skip
 SPACE = re.compile(r"\s+")
+TAG = re.compile(r"<[^<>]*>")
 
 
 def declared_encoding(data: bytes) -> str:
-    """Return the encoding that a page says it is in, "" if it does not.
+    """Return the encoding that a page says it is in, as browsers take it; "" if it does not.
 
-    >>> declared_encoding(b'<meta charset="GBK">')
-    'GBK'
+    >>> declared_encoding(b'<meta charset="GBK">'), declared_encoding(b"<meta charset=UTF-16>")
+    ('gb18030', '')
     """
     found = CHARSET.search(data[:2048])
-    return found[1].decode("ascii") if found else ""
+    try:
+        name = codecs.lookup(found[1].decode("ascii")).name if found else ""
+    except LookupError:
+        return ""
+    return MEANT.get(name, name) if name.startswith(OF_PAGES) else ""
 
 
 def webpage(text: str, notes: tuple[str, ...]) -> Document:
     """Return a page's readable text: a line a block, cells parted by bars, scripts left out."""
     parser = _Reader()
     parser.feed(text)
-    parser.close()
+    parser.finish()
     body = parser.text()
     if not body.strip() and text.strip():
         notes = (*notes, "nothing but markup: the page has no text of its own")
@@ -61,20 +76,28 @@ class _Reader(HTMLParser):
     def text(self) -> str:
         return "".join(self._parts)
 
+    def finish(self) -> None:
+        """Read what a comment or tag that never ends has left over.
+
+        ``close`` would look for the end of each "<" in it anew, through all the rest.
+        """
+        self.rawdata = TAG.sub(" ", self.rawdata).replace("<", " ")
+        self.close()
+
+    def parse_marked_section(self, i: int, report: bool = True) -> int:
+        return self.parse_bogus_comment(i, report)  # the base class raises for unknown ones
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if self._dropped:
             return
         if tag in DROPPED:
             self._dropped = tag
-        elif tag == "title" and not self._parts:
+        elif tag == "title" and not self._parts and not self.title:  # a drawing may have its own
             self._in_title = True
-        elif tag == "br":
+        elif tag in LINES:
             self._break(1)
-        elif tag == "li":
-            self._break(1)
-            self._write("- ")
-        elif tag == "tr":
-            self._break(1)
+            if tag == "li":
+                self._write("- ")
         elif tag in ("td", "th"):
             if self._parts and not self._breaks:
                 self._write(" | ")
@@ -83,6 +106,9 @@ class _Reader(HTMLParser):
             if alt:
                 self.handle_data(f" {alt} ")
         elif tag in BLOCKS:
+            self._in_title = False
+            if self._heading and self._heading[2] < len(self._parts):  # it was never closed
+                self._end_heading()
             self._break(2)
             self._preformatted += tag == "pre"
             if tag in HEADINGS:
