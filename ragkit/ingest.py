@@ -103,6 +103,7 @@ class _Batch:
 
     files: list[_Read] = field(default_factory=list)
     texts: dict[bytes, str] = field(default_factory=dict)
+    ids: dict[bytes, int] = field(default_factory=dict)  # of vectors that are stored, by key
     bytes: int = 0
 
     @property
@@ -134,6 +135,7 @@ class _Run:
         self.surveyed = surveyed
         self.batch = _Batch()
         self.in_flight: tuple[_Batch, list[Future[FloatMatrix]]] | None = None
+        self.last_ids: dict[bytes, int] = {}  # of the vectors stored with the batch before
         self.files_done = self.bytes_done = self.unpublished = 0
         self.bytes_total = sum(found.size for found in surveyed.fresh)
         self.report = IngestReport(
@@ -217,6 +219,7 @@ class _Run:
             texts[key] = text
         known = self.index.catalog.vectors.ids(texts)
         waiting = self.in_flight[0].texts if self.in_flight else {}
+        self.batch.ids |= known
         self.batch.texts |= {
             key: text for key, text in texts.items() if key not in known and key not in waiting
         }
@@ -241,26 +244,28 @@ class _Run:
         batch, futures = self.in_flight
         catalog = self.index.catalog
         keys = list(batch.texts)
+        fresh: dict[bytes, int] = {}
         for i, future in enumerate(futures):
             rows = future.result()
             if i + 1 < len(futures):  # the vectors of a long document are kept as they come
                 with catalog.transaction():
-                    catalog.vectors.put(keys[i * BATCH_TEXTS : (i + 1) * BATCH_TEXTS], rows)
+                    some = keys[i * BATCH_TEXTS : (i + 1) * BATCH_TEXTS]
+                    fresh |= catalog.vectors.put(some, rows)
         with catalog.transaction():
             if futures:
-                catalog.vectors.put(keys[(len(futures) - 1) * BATCH_TEXTS :], rows)
+                fresh |= catalog.vectors.put(keys[(len(futures) - 1) * BATCH_TEXTS :], rows)
+            ids = self.last_ids | batch.ids | fresh
             for read in batch.files:
-                self._store(read)
-        self.in_flight = None
+                self._store(read, ids)
+        self.in_flight, self.last_ids = None, fresh
         self.report = replace(self.report, embedded=self.report.embedded + len(keys))
         if self.unpublished >= PUBLISH_CHUNKS:
             publish(catalog, self.index.folder, dim=self.embedder.dim)
             self.unpublished = 0
 
-    def _store(self, read: _Read) -> None:
+    def _store(self, read: _Read, ids: dict[bytes, int]) -> None:
         catalog = self.index.catalog
         if read.document is not None:
-            ids = catalog.vectors.ids(read.keys)
             vectors = [ids[key] for key in read.keys]
             read.content = catalog.texts.put_content(
                 read.document, read.language, read.chunks, vectors

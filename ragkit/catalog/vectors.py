@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from ragkit.catalog.database import seal_of
 from ragkit.catalog.texts import Texts
 from ragkit.errors import IndexDamagedError
 from ragkit.types import FloatMatrix
+
+MOST_MARKS = 500  # of one statement; SQLite takes 999 at the least
 
 
 class VectorTable:
@@ -22,25 +25,26 @@ class VectorTable:
 
     def ids(self, keys: Iterable[bytes]) -> dict[bytes, int]:
         """Return the ids of the vectors stored under ``keys``; a damaged one counts as missing."""
-        found = {}
-        for key in keys:
-            for id_, blob, seal in self._db.execute(
-                "SELECT id,vector,seal FROM vectors WHERE key=?", (key,)
-            ):
-                if seal == seal_of(blob, key):
-                    found[key] = int(id_)
-        return found
+        return {
+            key: id_
+            for some in _batched(keys)
+            for id_, key, blob, seal in self._db.execute(
+                f"SELECT id,key,vector,seal FROM vectors WHERE key IN ({_marks(some)})", some
+            )
+            if seal == seal_of(blob, key)
+        }
 
     def put(self, keys: Sequence[bytes], rows: FloatMatrix) -> dict[bytes, int]:
         """Keep ``rows`` ``(len(keys), dim)`` under ``keys``; return their ids."""
+        for some in _batched(keys):
+            self._db.execute(f"DELETE FROM vectors WHERE key IN ({_marks(some)})", some)
+        (last,) = self._db.execute("SELECT coalesce(max(id),0) FROM vectors").fetchone()
         blobs = [row.tobytes() for row in np.ascontiguousarray(rows, "<f4")]
-        self._db.executemany("DELETE FROM vectors WHERE key=?", [(key,) for key in keys])
         self._db.executemany(
             "INSERT INTO vectors(key,vector,seal) VALUES(?,?,?)",
             [(k, blob, seal_of(blob, k)) for k, blob in zip(keys, blobs, strict=True)],
         )
-        select = "SELECT id FROM vectors WHERE key=?"
-        return {key: self._db.execute(select, (key,)).fetchone()[0] for key in keys}
+        return dict(self._db.execute("SELECT key,id FROM vectors WHERE id>?", (last,)))
 
     def rows(self, ids: Iterable[int], dim: int) -> tuple[list[int], FloatMatrix]:
         """Return the vectors that exist of ``ids``, as their ids and ``(len(ids), dim)`` rows."""
@@ -87,3 +91,13 @@ class VectorTable:
                     yield f"vector {id_} is missing"
             except IndexDamagedError as error:
                 yield error.message
+
+
+def _batched(keys: Iterable[bytes]) -> Iterator[list[bytes]]:
+    waiting = iter(keys)
+    while some := list(islice(waiting, MOST_MARKS)):
+        yield some
+
+
+def _marks(keys: Sequence[bytes]) -> str:
+    return ",".join("?" * len(keys))

@@ -13,10 +13,11 @@ import shutil
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from ragkit.catalog import CacheRecord, Catalog, Content, StoredChunk
-from ragkit.chunking import heading_path, text_in_context
+from ragkit.chunking import heading_path
 from ragkit.errors import IndexWriteError
 from ragkit.lexical import Entry, write_lexical
 from ragkit.text.words import terms
@@ -102,11 +103,15 @@ def fresh_entries(catalog: Catalog, after: int) -> Iterator[tuple[StoredChunk, E
 
 def entry_of(stored: StoredChunk, content: Content) -> Entry:
     """Return the terms of a chunk."""
-    return Entry(
-        stored.id,
-        terms(text_in_context(content.title, stored.chunk), content.language),
-        terms(heading_path(content.title, stored.chunk.headings), content.language),
-    )
+    path = heading_path(content.title, stored.chunk.headings)
+    headings = _terms_of_path(path, content.language)
+    body = terms(stored.chunk.text, content.language)
+    return Entry(stored.id, f"{headings} {body}" if headings else body, headings)
+
+
+@lru_cache(maxsize=1000)  # the chunks of a section follow each other
+def _terms_of_path(path: str, language: str) -> str:
+    return terms(path, language)
 
 
 class _Counts:
