@@ -10,7 +10,21 @@ RagkitError
 ├── IndexDamagedError     5   a row or file of the index is not what was written
 ├── IndexStaleError       5   the index was made by another embedder, chunker or format
 ├── IndexLockedError      8   another process is writing to the index
-└── IndexWriteError       8   no space, no permission
+├── IndexWriteError       8   no space, no permission
+└── OllamaError           3   between ragkit and the Ollama server
+    ├── OllamaUnreachableError   3   nothing answers at the address
+    ├── NotOllamaError           3   what answers there is not Ollama, or not at this path
+    ├── OllamaTimeoutError       3   it took the request and gave no answer in time
+    ├── OllamaBusyError          3   too many requests at once
+    ├── OllamaAccessError        3   it wants a key, a sign-in or another host name
+    ├── OllamaReplyError         3   the reply was cut, has no end or makes no sense
+    ├── OllamaRequestError       2   the server refuses the request: an option, a format
+    ├── ContextLengthError       3   the text is longer than the model's context
+    ├── BadVectorError           3   the model gave no number for a text
+    ├── ModelCrashError          3   the process that runs the model died
+    ├── ModelNotFoundError       4   the model is not installed
+    ├── ModelUnfitError          4   the model cannot do what is asked of it
+    └── ModelLoadError           4   the model cannot be loaded: memory, a damaged file
 """
 
 from __future__ import annotations
@@ -95,3 +109,86 @@ class IndexWriteError(RagkitError):
     """The index cannot be written: no space, no permission."""
 
     exit_code = 8
+
+
+class OllamaError(RagkitError):
+    """Anything that went wrong between ragkit and the Ollama server."""
+
+    exit_code = 3
+
+    def __init__(self, message: str, *, hint: str = "", status: int | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status  # of the HTTP response, where there was one
+
+
+class OllamaUnreachableError(OllamaError):
+    """Nothing answers at the address."""
+
+
+class NotOllamaError(OllamaError):
+    """What answers at the address is not Ollama, or not an Ollama that has this path."""
+
+
+class OllamaTimeoutError(OllamaError):
+    """The server took the request and gave no answer in time."""
+
+
+class OllamaBusyError(OllamaError):
+    """The server has too many requests to do."""
+
+
+class OllamaAccessError(OllamaError):
+    """The server wants a key, a sign-in or another host name."""
+
+
+class OllamaReplyError(OllamaError):
+    """The reply was cut, has no end, or is not what this endpoint replies."""
+
+
+class OllamaRequestError(OllamaError):
+    """The server refuses the request: an option, a format, a malformed name."""
+
+    exit_code = 2
+
+
+class ContextLengthError(OllamaError):
+    """The text is longer than the context that the model was loaded with."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        status: int | None = None,
+        n_ctx: int | None = None,
+        n_prompt_tokens: int | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, status=status)
+        self.n_ctx = n_ctx  # tokens that fit, where the server said it
+        self.n_prompt_tokens = n_prompt_tokens  # tokens that were sent, where the server said it
+
+
+class BadVectorError(OllamaError):
+    """The model gave something that is no number for a text."""
+
+
+class ModelCrashError(OllamaError):
+    """The process that runs the model died."""
+
+
+class ModelNotFoundError(OllamaError):
+    """The model is not installed on the server."""
+
+    exit_code = 4
+
+
+class ModelUnfitError(OllamaError):
+    """The model cannot do what is asked of it: embed, chat, use tools, think, see."""
+
+    exit_code = 4
+
+
+class ModelLoadError(OllamaError):
+    """The model cannot be loaded: too little memory, a damaged or unknown file."""
+
+    exit_code = 4
