@@ -42,7 +42,7 @@ class VectorFile:
 
     def __init__(self, file: Path, *, dim: int) -> None:
         try:
-            index: Any = faiss.read_index(str(file), faiss.IO_FLAG_MMAP_IFC)
+            index = _opened(file)
             flat: Any = faiss.downcast_index(index.index)
         except (RuntimeError, AttributeError) as error:  # faiss raises no class of its own
             raise ValueError(f"{file} is no file of vectors: {error}") from error
@@ -74,3 +74,11 @@ class VectorFile:
         here = self._ids[places] == wanted
         products = self._rows[places[here]] @ query  # (found,)
         return dict(zip(wanted[here].tolist(), products.tolist(), strict=True))
+
+
+def _opened(file: Path) -> Any:  # noqa: ANN401 - faiss has no types
+    """Map a file; where its path is one that faiss cannot open, read it into memory."""
+    try:
+        return faiss.read_index(str(file), faiss.IO_FLAG_MMAP_IFC)
+    except (RuntimeError, TypeError):
+        return faiss.deserialize_index(np.frombuffer(file.read_bytes(), np.uint8))

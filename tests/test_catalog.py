@@ -138,8 +138,10 @@ def test_roots_caches_and_languages(catalog: Catalog) -> None:
         ("UPDATE chunks SET last_line=9", "a passage of docs/a b.md"),
         ("UPDATE vectors SET vector=x'0000803f00000000'", "a vector of docs/a b.md"),
         ("UPDATE vectors SET vector=x'00'", "a vector of docs/a b.md"),
-        ("UPDATE sources SET size=99", "sources: docs/a b.md"),
-        ("DELETE FROM vectors", "vector 1 is missing"),
+        ("UPDATE meta SET value='x'", "its 'format' is not what was written"),
+        ("ALTER TABLE failures RENAME path TO qath", "its tables are not those that were made"),
+        ("UPDATE sources SET size=99", "where docs/a b.md belongs"),
+        ("DELETE FROM vectors", "a vector of docs/a b.md"),
     ],
 )
 def test_a_row_that_is_not_what_was_written_is_told(
@@ -192,6 +194,27 @@ def test_another_format_is_refused(catalog: Catalog, tmp_path: Path) -> None:
         catalog.ledger.set_meta("format", "999")
     with pytest.raises(IndexStaleError, match="has format 999, this ragkit reads"):
         Catalog.open(tmp_path)
+
+
+def test_a_catalog_that_is_used_wrongly_is_not_called_damaged(catalog: Catalog) -> None:
+    catalog.close()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"), catalog.errors():
+        catalog.count("sources")
+
+
+def test_a_vector_that_is_put_again_keeps_its_id_and_its_cache_is_made_again(
+    catalog: Catalog,
+) -> None:
+    record = CacheRecord("dense", "dense-1", 7, 3, ())
+    rows = np.eye(2, dtype=np.float32)
+    with catalog.transaction():
+        ids = catalog.vectors.put([b"a", b"b"], rows)
+        catalog.ledger.set_caches("dense", [record])
+        assert catalog.vectors.put([b"c"], rows[:1]) == {b"c": 3}
+        assert catalog.ledger.caches("dense") == [record]
+        assert catalog.vectors.put([b"b"], rows[:1]) == {b"b": ids[b"b"]}
+    assert catalog.ledger.caches("dense") == []
+    assert catalog.vectors.rows([ids[b"b"]], 2)[1].tolist() == [[1, 0]]
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:

@@ -97,6 +97,15 @@ TEXTS = {
         " Η φόρτωση ενός μεγάλου μοντέλου μπορεί να διαρκέσει πολύ.\n\nΑν ο πελάτης διακόψει τη "
         "σύνδεση, σταματά και η φόρτωση, και όλα αρχίζουν ξανά από την αρχή.\n",
     ),
+    "hebrew": (
+        "המודל נשאר בזיכרון במשך חמש דקות לאחר הבקשה האחרונה, ואז הוא נמחק.",
+        " טעינת מודל גדול אורכת זמן רב.\n\nאם הלקוח מתנתק, גם הטעינה נפסקת והכול מתחיל מחדש.\n",
+    ),
+    "turkish": (
+        "Model son istekten sonra beş dakika bellekte kalır, ardından boşaltılır.",
+        " Büyük bir modelin yüklenmesi uzun sürebilir.\n\nİstemci vazgeçerse yükleme de durur ve "
+        "her şey yeniden başlar. Çoğu zaman bu kılavuz yeterlidir.\n",
+    ),
 }
 ENCODINGS = [
     ("simplified", "gb18030"),
@@ -114,6 +123,9 @@ ENCODINGS = [
         for encoding in ("cp1250", "iso8859_2")
     ),
     ("greek", "cp1253"),
+    ("hebrew", "cp1255"),
+    *(("turkish", encoding) for encoding in ("cp1254", "iso8859_9")),
+    *((language, "mac_roman") for language in "french german spanish portuguese swedish".split()),
 ]
 
 
@@ -147,6 +159,68 @@ def test_utf16_without_a_mark_is_recognised_and_told(encoding: str, text: str) -
     data = text.encode(encoding)
     assert decode(data) == (text, (f"read as {encoding}, which it does not say it is",))
     assert not is_binary(data, suffix=".txt")
+
+
+THAI = "เป็นมนุษย์สุดประเสริฐเลิศคุณค่า"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(TEXTS[language][0] for language in ("simplified", "traditional", "japanese")),
+        *("一二三一", "ひらがな", "カタカナ", THAI, THAI * 999, "привет", "საქართველო", "שלום"),
+    ],
+)
+def test_utf16_without_a_mark_and_without_zero_bytes_is_recognised(
+    encoding: str, text: str
+) -> None:
+    data = text.encode(encoding)
+    assert decode(data) == (text, (f"read as {encoding}, which it does not say it is",))
+    assert not is_binary(data, suffix=".txt")
+
+
+@pytest.mark.parametrize(("language", "encoding"), ENCODINGS)
+def test_other_encodings_are_no_utf16(language: str, encoding: str) -> None:
+    text = "".join(TEXTS[language])
+    for part in (text, text[:20], *text.split()):
+        assert wide_without_mark(part.encode(encoding)) == ""
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_noise_is_no_utf16(seed: int) -> None:
+    noise = random.Random(seed)
+    for data in (
+        noise.randbytes(9000),
+        bytes(noise.choices(range(128), k=9000)),
+        b"".join(noise.randrange(9999).to_bytes(2, "little") for _ in range(999)),
+        b"".join(noise.randrange(99).to_bytes(4, "big") for _ in range(999)),
+    ):
+        assert wide_without_mark(data) == ""
+        assert is_binary(data, suffix=".txt")
+
+
+@pytest.mark.parametrize(
+    ("language", "encoding", "told"),
+    [
+        ("japanese", "iso2022_jp", "iso2022_jp_2"),
+        ("japanese", "iso2022_jp_2", "iso2022_jp_2"),
+        ("simplified", "iso2022_jp_2", "iso2022_jp_2"),
+        ("korean", "iso2022_kr", "iso2022_kr"),
+    ],
+)
+def test_escapes_that_switch_character_sets_are_followed(
+    language: str, encoding: str, told: str
+) -> None:
+    text = f"ASCII\n{TEXTS[language][0]}\n"
+    assert decode(text.encode(encoding)) == (text, (f"read as {told}, by its escapes",))
+
+
+@pytest.mark.parametrize(
+    "text", ["colours \x1b[31mred\x1b[0m", "\x1b$B is an escape", "é \x1b$B0l"]
+)
+def test_other_escapes_are_text(text: str) -> None:
+    assert decode(text.encode()) == (text, ())
 
 
 @pytest.mark.parametrize(
@@ -219,6 +293,12 @@ def test_older_encodings_come_back_as_the_very_text(
         ("Žluťoučký kůň úpěl ďábelské ódy.", "iso8859_2"),
         ("你好，世界。", "gb18030"),
         ("안녕하세요 세계", "cp949"),
+        ("日本語で書く", "euc_jp"),
+        ("カタカナのメニュー", "euc_jp"),
+        ("Işık çok güzel bir şehirde yaşıyor.", "cp1254"),
+        ("שלום לכולם", "cp1255"),
+        ("café", "mac_roman"),
+        ("CAFÉ", "cp1252"),
         ("café", "cp1252"),
         ("Größe", "cp1252"),
     ],

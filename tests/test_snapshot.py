@@ -176,15 +176,18 @@ def test_vectors_of_files_that_went_do_not_crowd_out_the_others(folder: Path) ->
             assert len(snapshot.best_dense(vector, k=10)) >= 10
 
 
-def test_caches_that_are_behind_are_told(folder: Path) -> None:
+def test_caches_that_are_behind_are_told_and_no_damage(folder: Path) -> None:
     forget(folder, "dense", "lexical")
-    with opened(folder) as rag:
-        assert rag.check() == [
-            "dense cache: behind the catalog",
-            "lexical cache: behind the catalog",
+    said: list[str] = []
+    with Rag(folder / ".ragkit", embedder=HashingEmbedder(), notify=said.append) as rag:
+        assert rag.check() == []
+        assert said == [
+            "dense cache: behind the catalog, which 'ragkit ingest' mends",
+            "lexical cache: behind the catalog, which 'ragkit ingest' mends",
         ]
         rag.ingest()
-        assert not rag.check()
+        said.clear()
+        assert rag.check() == said == []
 
 
 def test_a_cache_is_made_where_there_are_no_links(

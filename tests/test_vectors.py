@@ -1,5 +1,6 @@
 """The file of vectors finds what brute force finds."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -44,3 +45,15 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "w").write_bytes(b"not one")
     with pytest.raises(ValueError, match="no file of vectors"):
         VectorFile(tmp_path / "w", dim=4)
+
+
+def test_a_file_at_a_path_that_faiss_cannot_open_is_read(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    write_vectors(folder / "v", [([3], np.eye(1, 4, dtype=np.float32))], dim=4)
+    assert VectorFile(folder / "v", dim=4).search(np.eye(1, 4, dtype=np.float32)[0], k=2) == [
+        (3, 1.0)
+    ]

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ragkit.loading.walk import Found, walk
+from ragkit.catalog import Catalog
+from ragkit.loading.walk import ELSEWHERE, Found, walk
 from ragkit.types import Failure, Skipped
 from tests.rights import NOBODY
 
@@ -81,9 +82,15 @@ def test_what_is_hidden_or_never_read_is_skipped(tmp_path: Path) -> None:
 
 
 def test_an_index_is_no_document(tmp_path: Path) -> None:
-    write(tmp_path, "a.md", "kb/catalog.sqlite", "kb/more.md")
+    write(tmp_path, "a.md", "kb/more.md")
+    Catalog.create(tmp_path / "kb", {}).close()
     assert found(tmp_path) == ["a.md"]
     assert skipped(tmp_path) == {"kb": "an index of ragkit"}
+
+
+def test_a_file_that_is_merely_called_as_an_index_is_costs_itself_alone(tmp_path: Path) -> None:
+    write(tmp_path, "a/catalog.sqlite", "a/more.md", "b/catalog.sqlite/c.md")
+    assert found(tmp_path) == ["a/catalog.sqlite", "a/more.md", "b/catalog.sqlite/c.md"]
 
 
 def test_a_root_that_is_hidden_is_read(tmp_path: Path) -> None:
@@ -185,10 +192,36 @@ def test_links_are_followed_but_not_around_in_a_circle(tmp_path: Path) -> None:
     (tmp_path / "a/self").symlink_to(".")
     (tmp_path / "a/b").symlink_to("../b")
     (tmp_path / "a/z.md").symlink_to("../b/y.md")
-    assert found(tmp_path) == ["a/b/y.md", "a/x.md", "a/z.md", "b/y.md"]
-    assert skipped(tmp_path) == dict.fromkeys(
-        ["a/self", "a/up"], "a link that leads back to a folder it lies in"
-    )
+    assert found(tmp_path) == ["a/x.md", "a/z.md", "b/y.md"]
+    assert skipped(tmp_path) == dict.fromkeys(["a/b", "a/self", "a/up"], ELSEWHERE)
+
+
+def test_folders_that_link_to_each_other_are_read_once(tmp_path: Path) -> None:
+    write(tmp_path, *(f"{i}/{i}.md" for i in range(7)))
+    for i in range(7):
+        for j in range(7):
+            (tmp_path / f"{i}/to{j}").symlink_to(tmp_path / f"{j}")
+    assert found(tmp_path) == [f"{i}/{i}.md" for i in range(7)]
+    assert len(skipped(tmp_path)) == 49
+
+
+def test_what_only_links_lead_to_is_read_once_after_all_else(tmp_path: Path) -> None:
+    write(tmp_path, "beyond/x.md", "beyond/deep/y.md", "root/.hidden/h.md", "root/z.md")
+    for link, to in (
+        ("a", "beyond/deep"),
+        ("b", "beyond"),
+        ("c", "beyond"),
+        ("h", "root/.hidden"),
+        (".i", "beyond"),
+    ):
+        (tmp_path / "root" / link).symlink_to(tmp_path / to)
+    assert found(tmp_path / "root") == ["z.md", "a/y.md", "b/x.md", "h/h.md"]
+    assert skipped(tmp_path / "root") == {
+        ".hidden": "hidden",
+        ".i": "hidden",
+        "b/deep": ELSEWHERE,
+        "c": ELSEWHERE,
+    }
 
 
 def test_what_is_no_file_is_skipped(tmp_path: Path) -> None:

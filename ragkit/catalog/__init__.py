@@ -14,7 +14,7 @@ Writes are transactions; a reader sees one snapshot.
 from ragkit.catalog.catalog import Catalog
 from ragkit.catalog.database import FILE, UNFINISHED, digest_of
 from ragkit.catalog.ledger import CacheRecord
-from ragkit.catalog.texts import Content, Source, StoredChunk
+from ragkit.catalog.rows import Content, Source, StoredChunk
 
 __all__ = [
     "FILE",

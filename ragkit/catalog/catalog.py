@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
-from ragkit.catalog.database import FILE, FORMAT, SCHEMA, UNFINISHED, connect, decoded, errors
+from ragkit.catalog.database import (
+    APPLICATION,
+    FILE,
+    FORMAT,
+    SCHEMA,
+    UNFINISHED,
+    connect,
+    decoded,
+    errors,
+)
 from ragkit.catalog.ledger import Ledger
 from ragkit.catalog.texts import Texts
 from ragkit.catalog.vectors import VectorTable
@@ -36,10 +45,12 @@ class Catalog:
                 leftover.unlink()
             with closing(sqlite3.connect(unfinished, isolation_level=None)) as db:
                 db.execute("PRAGMA page_size=8192")
+                db.execute(f"PRAGMA application_id={APPLICATION}")
                 db.execute("PRAGMA journal_mode=WAL")
                 db.executescript(f"BEGIN; {SCHEMA}; COMMIT")
-                rows = [("format", FORMAT), *facts.items()]
-                db.executemany("INSERT INTO meta VALUES(?,?)", rows)
+                ledger = Ledger(db)
+                for key, value in {"format": FORMAT, **facts}.items():
+                    ledger.set_meta(key, value)
             unfinished.replace(folder / FILE)
         return cls.open(folder, writing=True)
 
@@ -54,11 +65,11 @@ class Catalog:
         """
         file = folder / FILE
         if not file.is_file():
-            raise IndexMissingError(f"no index at {folder}", hint="ragkit ingest FOLDER --offline")
+            raise IndexMissingError(f"no index at {folder}", hint="ragkit ingest FOLDER")
         with errors(folder):
             catalog = cls._configured(folder, connect(file, writing=writing))
             try:
-                found = catalog.ledger.meta("format")
+                found = catalog.ledger.format()
                 if found != FORMAT:
                     raise IndexStaleError(
                         f"the index at {folder} has format {found}, this ragkit reads {FORMAT}",
@@ -81,6 +92,10 @@ class Catalog:
         """Close the file; a writer's log is folded into it."""
         self._db.close()
 
+    def errors(self) -> AbstractContextManager[None]:
+        """Turn what SQLite says of this file in the block into our errors."""
+        return errors(self.folder)
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Keep all writes in the block, or none of them.
@@ -88,9 +103,9 @@ class Catalog:
         Raises:
             IndexWriteError: no space, no permission. Nothing of the block was kept.
         """
-        with errors(self.folder):
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
+        with self.errors():
+            try:  # around BEGIN too: an interrupt may come just after it
+                self._db.execute("BEGIN IMMEDIATE")
                 yield
                 self._db.execute("COMMIT")
             except BaseException:
@@ -101,12 +116,13 @@ class Catalog:
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Let every read in the block see the same state, whatever a writer does."""
-        with errors(self.folder):
-            self._db.execute("BEGIN")
+        with self.errors():
             try:
+                self._db.execute("BEGIN")
                 yield
             finally:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
 
     def version(self) -> int:
         """Return a number that changes when another connection has written."""
@@ -125,11 +141,25 @@ class Catalog:
         """Return the highest id in ``chunks`` or ``vectors``, 0 if it is empty."""
         return int(self._db.execute(f"SELECT coalesce(max(id),0) FROM {table}").fetchone()[0])
 
+    def reindex(self) -> None:
+        """Make SQLite's own indexes anew, from the rows."""
+        self._db.execute("REINDEX")
+
     def damages(self, dim: int) -> list[str]:
         """Read every row and return a line for each that is not what was written."""
         found = [f"sqlite: {row}" for (row,) in self._db.execute("PRAGMA integrity_check(20)")]
-        return [
+        lines = [
             *(line for line in found if line != "sqlite: ok"),
+            *self._schema_damages(),
+            *self.ledger.damages(),
             *self.texts.damages(),
             *self.vectors.damages(dim),
         ]
+        return list(dict.fromkeys(lines))
+
+    def _schema_damages(self) -> Iterator[str]:
+        query = "SELECT name,sql FROM sqlite_master ORDER BY name"
+        with closing(sqlite3.connect(":memory:")) as fresh:
+            fresh.executescript(SCHEMA)
+            if self._db.execute(query).fetchall() != fresh.execute(query).fetchall():
+                yield "the index is damaged: its tables are not those that were made"

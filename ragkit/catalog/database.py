@@ -16,14 +16,16 @@ from pathlib import Path
 from ragkit.errors import IndexDamagedError, IndexWriteError
 
 FORMAT = "1"
+APPLICATION = int.from_bytes(b"ragk")  # in the file's header: a walk knows an index by it
 FILE = "catalog.sqlite"
 UNFINISHED = "unfinished.sqlite"
 SCHEMA = """
-CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL, seal BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE roots(path TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE contents(id INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL UNIQUE,
   type TEXT NOT NULL, title TEXT NOT NULL, language TEXT NOT NULL, page_starts TEXT NOT NULL,
-  pages_without_text TEXT NOT NULL, notes TEXT NOT NULL, seal BLOB NOT NULL, text BLOB NOT NULL);
+  pages_without_text TEXT NOT NULL, notes TEXT NOT NULL, text_digest BLOB NOT NULL,
+  seal BLOB NOT NULL, text BLOB NOT NULL);
 CREATE INDEX contents_language ON contents(language);
 CREATE TABLE sources(path TEXT PRIMARY KEY, content INTEGER NOT NULL REFERENCES contents(id),
   size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, seen_ns INTEGER NOT NULL,
@@ -41,7 +43,8 @@ CREATE TABLE vectors(id INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL UNI
 CREATE TABLE failures(path TEXT PRIMARY KEY, stage TEXT NOT NULL, reason TEXT NOT NULL,
   permanent INTEGER NOT NULL, attempts INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE caches(kind TEXT NOT NULL, name TEXT NOT NULL, last_id INTEGER NOT NULL,
-  rows INTEGER NOT NULL, files TEXT NOT NULL, PRIMARY KEY(kind, name)) WITHOUT ROWID;
+  rows INTEGER NOT NULL, files TEXT NOT NULL, seal BLOB NOT NULL,
+  PRIMARY KEY(kind, name)) WITHOUT ROWID;
 CREATE TABLE removed(chunk INTEGER PRIMARY KEY);
 """
 
@@ -71,11 +74,14 @@ def decoded(data: bytes) -> str:
 
 
 def connect(file: Path, *, writing: bool) -> sqlite3.Connection:
-    """Open the file; one that lies in a folder that cannot be written is read as it stands."""
+    """Open the file; one that lies in a folder that cannot be written is read as it stands.
+
+    A connection is used by one thread, but another may close it.
+    """
     if writing:
-        return sqlite3.connect(file, isolation_level=None)
+        return _connect(file)
     address = file.absolute().as_uri()
-    db = sqlite3.connect(f"{address}?mode=ro", uri=True, isolation_level=None)
+    db = _connect(f"{address}?mode=ro", uri=True)
     try:
         db.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.OperationalError:
@@ -83,17 +89,24 @@ def connect(file: Path, *, writing: bool) -> sqlite3.Connection:
         log = file.with_name(file.name + "-wal")
         if log.exists() and log.stat().st_size:
             raise
-        db = sqlite3.connect(f"{address}?immutable=1", uri=True, isolation_level=None)
+        db = _connect(f"{address}?immutable=1", uri=True)
     return db
+
+
+def _connect(place: Path | str, *, uri: bool = False) -> sqlite3.Connection:
+    return sqlite3.connect(place, uri=uri, isolation_level=None, check_same_thread=False)
 
 
 @contextmanager
 def errors(folder: Path) -> Iterator[None]:
-    """Turn SQLite's errors into ours."""
+    """Turn SQLite's errors into ours, but for those that say that it was used wrongly."""
     try:
         yield
+    except (sqlite3.ProgrammingError, sqlite3.NotSupportedError):
+        raise
     except sqlite3.OperationalError as error:
-        if "no such table" in str(error) or "no such column" in str(error):
+        # The general error is of the schema, such as a table that is not there.
+        if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_ERROR:
             raise _not_ours(folder, error) from error
         raise IndexWriteError(
             f"cannot use the index at {folder}: {error}",

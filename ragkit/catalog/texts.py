@@ -5,48 +5,19 @@ from __future__ import annotations
 import json
 import shlex
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from typing import Any
 
 from ragkit.catalog.database import digest_of, seal_of
+from ragkit.catalog.rows import Content, Source, StoredChunk
 from ragkit.errors import IndexDamagedError
 from ragkit.types import Chunk, Document
 
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A file as it was when it was last read."""
-
-    path: str
-    content: int
-    size: int
-    mtime_ns: int
-    seen_ns: int  # when it was read
-    digest: bytes  # of its bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """A text and what is known of it; the text itself is read by ``Catalog.text``."""
-
-    id: int
-    type: str
-    title: str
-    language: str
-    pages: int
-    pages_without_text: tuple[int, ...]
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class StoredChunk:
-    """A chunk with its ids."""
-
-    id: int
-    content: int
-    vector: int
-    chunk: Chunk
+SOURCE = "path,content,size,mtime_ns,seen_ns,digest,seal"
+CONTENT = "id,key,type,title,language,page_starts,pages_without_text,notes,text_digest,seal"
+MOST_NAMED = 5  # files that an error names
+WAITING = "SELECT content FROM chunks WHERE vector=0"  # contents that have chunks without vectors
 
 
 def _content_key(document: Document) -> bytes:
@@ -67,15 +38,23 @@ class Texts:
         """Return all sources by path, and the paths whose rows are damaged."""
         good: dict[str, Source] = {}
         bad: list[str] = []
-        for *fields, seal in self._db.execute(
-            "SELECT path,content,size,mtime_ns,seen_ns,digest,seal FROM sources"
-        ):
-            source = Source(*fields)
-            if seal == seal_of(source.digest, *fields[:5]):
-                good[source.path] = source
+        for row in self._db.execute(f"SELECT {SOURCE} FROM sources"):
+            if _is_sealed(row):
+                good[row[0]] = Source(*row[:6])
             else:
-                bad.append(str(source.path))
+                bad.append(str(row[0]))
         return good, bad
+
+    def require_sources(self) -> dict[str, Source]:
+        """Return all sources by path.
+
+        Raises:
+            IndexDamagedError: a row is not what was written.
+        """
+        good, bad = self.sources()
+        if bad:
+            raise damaged_sources(bad)
+        return good
 
     def put_source(self, source: Source) -> None:
         """Keep a source, in place of what stood at its path; a text left homeless goes."""
@@ -94,6 +73,23 @@ class Texts:
             if row is not None and row[0] != keep:
                 self._drop_if_homeless(row[0])
 
+    def remove_damaged(self, paths: Collection[str]) -> None:
+        """Drop those of the damaged sources that seem to be at ``paths``; their texts stay."""
+        # Found by the bytes: a damaged path may be no text, and not where its order says.
+        for *row, as_stored in self._db.execute(
+            f"SELECT {SOURCE},CAST(path AS BLOB) FROM sources"
+        ).fetchall():
+            if str(row[0]) in paths and not _is_sealed(row):
+                self._db.execute("DELETE FROM sources WHERE CAST(path AS BLOB)=?", (as_stored,))
+
+    def remove_homeless(self) -> None:
+        """Drop the texts that no source has, and the chunks of texts that are gone: damage."""
+        for (content,) in self._db.execute(
+            "SELECT id FROM contents WHERE id NOT IN (SELECT content FROM sources) UNION"
+            " SELECT content FROM chunks WHERE content NOT IN (SELECT id FROM contents)"
+        ).fetchall():
+            self._drop_if_homeless(content)
+
     def _drop_if_homeless(self, content: int) -> None:
         if self._db.execute("SELECT 1 FROM sources WHERE content=?", (content,)).fetchone():
             return
@@ -105,49 +101,70 @@ class Texts:
         self._db.execute("DELETE FROM chunks WHERE content=?", (content,))
 
     def paths_of(self, contents: Iterable[int]) -> dict[int, list[str]]:
-        """Return the homes of each text, sorted."""
+        """Return the homes of each text, sorted.
+
+        Raises:
+            IndexDamagedError: a text has none, or a row is not what was written.
+        """
         homes: dict[int, list[str]] = {}
         for content in set(contents):
-            rows = self._db.execute("SELECT path FROM sources WHERE content=?", (content,))
-            homes[content] = sorted(path for (path,) in rows)
+            good, bad = self._homes(content)
+            if bad or not good:
+                raise damaged_sources(bad or ["a file that is no longer there"])
+            homes[content] = good
         return homes
+
+    def _homes(self, content: int) -> tuple[list[str], list[str]]:
+        """Return the homes of a text, sorted, and the paths of rows that are damaged."""
+        rows = self._db.execute(
+            f"SELECT {SOURCE} FROM sources WHERE content=?", (content,)
+        ).fetchall()
+        good = sorted(row[0] for row in rows if _is_sealed(row))
+        return good, [str(row[0]) for row in rows if not _is_sealed(row)]
 
     # -- contents
 
     def content_of_file(self, digest: bytes, type: str) -> int | None:
-        """Return the text that another file of the same bytes and type was read as."""
-        row = self._db.execute(
-            "SELECT contents.id FROM sources JOIN contents ON contents.id=content"
-            " WHERE digest=? AND type=? LIMIT 1",
-            (digest, type),
-        ).fetchone()
-        return None if row is None else int(row[0])
+        """Return the text that another file of the same bytes and type was read as.
+
+        One that has chunks without vectors does not count: it is to be read again.
+        """
+        for row in self._db.execute(
+            f"SELECT {SOURCE} FROM sources WHERE digest=? AND content NOT IN ({WAITING})",
+            (digest,),
+        ):
+            if _is_sealed(row) and (content := self._content(row[1])) and content.type == type:
+                return content.id
+        return None
 
     def content_of_text(self, document: Document) -> int | None:
-        """Return the content that is this very document, if it is stored."""
+        """Return the content that is this very document, if it is stored with all vectors."""
         row = self._db.execute(
-            "SELECT id FROM contents WHERE key=?", (_content_key(document),)
+            f"SELECT id FROM contents WHERE key=? AND id NOT IN ({WAITING})",
+            (_content_key(document),),
         ).fetchone()
-        return None if row is None else int(row[0])
+        return row[0] if row is not None and self._content(row[0]) else None
 
     def put_content(
         self, document: Document, language: str, chunks: Sequence[Chunk], vectors: Sequence[int]
     ) -> int:
-        """Keep a document and its chunks; ``vectors`` are the ids of the chunks' vectors.
+        """Keep a document and its chunks; ``vectors`` are their vectors' ids, 0 for none.
 
         A content with the same text is written anew, with new ids, and keeps its homes.
         """
-        key, text = _content_key(document), document.text.encode()
-        fields = (document.type, document.title, language, json.dumps(document.page_starts),
-                  json.dumps(document.pages_without_text), json.dumps(document.notes))  # fmt: skip
+        text = document.text.encode()
+        fields = (_content_key(document), document.type, document.title, language,
+                  json.dumps(document.page_starts), json.dumps(document.pages_without_text),
+                  json.dumps(document.notes), digest_of(text))  # fmt: skip
         content: int
         (content,) = self._db.execute(
             "INSERT INTO contents(key,type,title,language,page_starts,pages_without_text,notes,"
-            "seal,text) VALUES(?,?,?,?,?,?,?,?,?) ON CONFLICT(key) DO UPDATE SET"
+            "text_digest,seal,text) VALUES(?,?,?,?,?,?,?,?,?,?) ON CONFLICT(key) DO UPDATE SET"
             " type=excluded.type, title=excluded.title, language=excluded.language,"
             " page_starts=excluded.page_starts, pages_without_text=excluded.pages_without_text,"
-            " notes=excluded.notes, text=excluded.text, seal=excluded.seal RETURNING id",
-            (key, *fields, seal_of(text, key, *fields), text),
+            " notes=excluded.notes, text_digest=excluded.text_digest, seal=excluded.seal,"
+            " text=excluded.text RETURNING id",
+            (*fields, seal_of(None, *fields), text),
         ).fetchone()
         self._drop_chunks(content)
         rows = []
@@ -167,23 +184,29 @@ class Texts:
         return content
 
     def contents(self, ids: Iterable[int] | None = None) -> dict[int, Content]:
-        """Return what is known of texts (all of them by default), without the texts."""
-        columns = "id,type,title,language,page_starts,pages_without_text,notes"
+        """Return what is known of texts (all of them by default), without the texts.
+
+        Raises:
+            IndexDamagedError: it is not what was written.
+        """
         if ids is None:
-            rows = self._db.execute(f"SELECT {columns} FROM contents").fetchall()
-        else:
-            rows = [
-                row
-                for content in set(ids)
-                for row in self._db.execute(
-                    f"SELECT {columns} FROM contents WHERE id=?", (content,)
-                )
-            ]
-        return {
-            id_: Content(id_, type_, title, language, len(json.loads(pages)),
-                         tuple(json.loads(blank)), tuple(json.loads(notes)))
-            for id_, type_, title, language, pages, blank, notes in rows
-        }  # fmt: skip
+            ids = [id_ for (id_,) in self._db.execute("SELECT id FROM contents").fetchall()]
+        found = {}
+        for id_ in set(ids):
+            content = self._content(id_)
+            if content is None:
+                raise self.damaged([id_], "what is known")
+            found[id_] = content
+        return found
+
+    def _content(self, id_: int) -> Content | None:
+        """Return what is known of a text, None if that is damaged or not there."""
+        row = self._db.execute(f"SELECT {CONTENT} FROM contents WHERE id=?", (id_,)).fetchone()
+        if row is None or row[-1] != seal_of(None, *row[1:-1]):
+            return None
+        _, _, type_, title, language, pages, blank, notes, _, _ = row
+        return Content(id_, type_, title, language, len(json.loads(pages)),
+                       tuple(json.loads(blank)), tuple(json.loads(notes)))  # fmt: skip
 
     def text(self, content: int) -> str:
         """Return the whole text of a content.
@@ -192,13 +215,23 @@ class Texts:
             IndexDamagedError: it is not what was written.
         """
         row = self._db.execute(
-            "SELECT text,seal,key,type,title,language,page_starts,pages_without_text,notes"
-            " FROM contents WHERE id=?",
-            (content,),
+            f"SELECT text,{CONTENT} FROM contents WHERE id=?", (content,)
         ).fetchone()
-        if row is None or row[1] != seal_of(row[0], *row[2:]):
-            raise self.damaged(content, "the text")
-        return bytes(row[0]).decode()
+        if (
+            row is None
+            or row[-1] != seal_of(None, *row[2:-1])
+            or not isinstance(row[0], bytes)
+            or row[-2] != digest_of(row[0])
+        ):
+            raise self.damaged([content], "the text")
+        return row[0].decode()
+
+    def page_starts(self, content: int) -> list[int]:
+        """Return where each page of a content begins; none if it has no pages."""
+        (starts,) = self._db.execute(
+            "SELECT page_starts FROM contents WHERE id=?", (content,)
+        ).fetchone()
+        return list(json.loads(starts))
 
     def languages(self) -> list[str]:
         """Return the languages of the texts, the commonest first."""
@@ -222,6 +255,16 @@ class Texts:
         yield from self._chunks("id>? ORDER BY id", (last_id,))
 
     def _chunks(self, condition: str, values: tuple[object, ...]) -> Iterator[StoredChunk]:
+        for id_, text, row in self._rows(condition, values):
+            content, start, end, _, _, first, last, page, headings, vector = row
+            chunk = Chunk(text.decode(), start, end, (first, last), page,
+                          tuple(json.loads(headings)))  # fmt: skip
+            yield StoredChunk(id_, content, vector, chunk)
+
+    def _rows(
+        self, condition: str, values: tuple[object, ...]
+    ) -> Iterator[tuple[int, bytes, list[Any]]]:
+        """Yield the id, the text and the sealed columns of chunks, each held against its seal."""
         # Pieces are read out of an open blob: substr() walks a long text from its beginning.
         content = 0
         with ExitStack() as opened:
@@ -230,22 +273,19 @@ class Texts:
                 f"vector,seal FROM chunks WHERE {condition}",
                 values,
             ):
-                _, start, end, first_byte, length, first, last, page, headings, vector = row
                 try:
                     if row[0] != content:
                         content = row[0]
                         opened.close()
                         blob = self._db.blobopen("contents", "text", content, readonly=True)
                         opened.enter_context(blob)
-                    blob.seek(first_byte)
-                    text = blob.read(length)
+                    blob.seek(row[3])
+                    text = blob.read(row[4])
                 except (sqlite3.OperationalError, TypeError, ValueError, OverflowError):
                     text = b""  # no such row, no blob in it, no such place: the seal tells
                 if seal != seal_of(text, *row):
-                    raise self.damaged(content, "a passage")
-                chunk = Chunk(text.decode(), start, end, (first, last), page,
-                              tuple(json.loads(headings)))  # fmt: skip
-                yield StoredChunk(id_, content, vector, chunk)
+                    raise self.damaged([content], "a passage")
+                yield id_, text, row
 
     def chunks_of_vectors(self, vectors: Iterable[int]) -> dict[int, list[int]]:
         """Return the ids of the chunks that each vector stands for, those without any left out."""
@@ -265,6 +305,21 @@ class Texts:
         )
         return dict(rows.fetchall())
 
+    def waiting(self) -> dict[int, int]:
+        """Return the number of chunks without a vector of each content that has any."""
+        return dict(
+            self._db.execute("SELECT content,count(*) FROM chunks WHERE vector=0 GROUP BY content")
+        )
+
+    def forget_vectors(self) -> None:
+        """Leave every chunk without a vector."""
+        for (id_,) in self._db.execute("SELECT id FROM chunks").fetchall():
+            for _, text, row in self._rows("id=?", (id_,)):
+                row[-1] = 0
+                self._db.execute(
+                    "UPDATE chunks SET vector=0, seal=? WHERE id=?", (seal_of(text, *row), id_)
+                )
+
     def chunk_counts(self) -> dict[int, int]:
         """Return the number of chunks of each content that has any."""
         return dict(self._db.execute("SELECT content,count(*) FROM chunks GROUP BY content"))
@@ -274,20 +329,41 @@ class Texts:
     def damages(self) -> Iterator[str]:
         """Read every row and yield a line for each that is not what was written."""
         for path in self.sources()[1]:
-            yield f"sources: {path}"
-        for (id_,) in self._db.execute("SELECT id FROM contents ORDER BY id").fetchall():
+            yield damaged_sources([path]).message
+        for (id_,) in self._db.execute(
+            "SELECT id FROM contents UNION SELECT content FROM chunks"
+        ).fetchall():
             try:
                 self.text(id_)
                 for _ in self._chunks("content=? ORDER BY id", (id_,)):
                     pass
+                self.paths_of([id_])
             except IndexDamagedError as error:
                 yield error.message
 
-    def damaged(self, content: int, what: str) -> IndexDamagedError:
-        """Return the error that names the files of a content and the command that mends them."""
-        paths = self.paths_of([content])[content]
-        named = ", ".join(paths) or "a file that is no longer there"
+    def damaged(self, contents: Iterable[int], what: str) -> IndexDamagedError:
+        """Return the error that names the files of contents and the command that mends them."""
+        paths = sorted(path for content in contents for path in self._homes(content)[0])
+        given = paths if len(paths) <= MOST_NAMED else []
         return IndexDamagedError(
-            f"the index is damaged: {what} of {named} is not what was written",
-            hint=f"ragkit ingest {shlex.join(paths) or 'FOLDER'} --reread",
+            f"the index is damaged: {what} of {_named(paths)} is not what was written",
+            hint=shlex.join(["ragkit", "ingest", *given, "--reread"]),
         )
+
+
+def damaged_sources(paths: Sequence[str]) -> IndexDamagedError:
+    """Return the error that names files whose rows are damaged: any ingest of theirs mends them."""
+    return IndexDamagedError(
+        f"the index is damaged: where {_named(paths)} belongs is not what was written",
+        hint="ragkit ingest",
+    )
+
+
+def _named(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - MOST_NAMED} more" if len(paths) > MOST_NAMED else ""
+    return ", ".join(paths[:MOST_NAMED]) + more or "a file that is no longer there"
+
+
+def _is_sealed(row: Sequence[Any]) -> bool:
+    """Say whether a row of ``SOURCE`` is what was written."""
+    return bool(row[6] == seal_of(row[5], *row[:5]))

@@ -35,16 +35,27 @@ class VectorTable:
         }
 
     def put(self, keys: Sequence[bytes], rows: FloatMatrix) -> dict[bytes, int]:
-        """Keep ``rows`` ``(len(keys), dim)`` under ``keys``; return their ids."""
-        for some in _batched(keys):
-            self._db.execute(f"DELETE FROM vectors WHERE key IN ({_marks(some)})", some)
+        """Keep ``rows`` ``(len(keys), dim)`` under ``keys``; return their ids.
+
+        A damaged vector is replaced under its own id, which other texts may have too.
+        """
         (last,) = self._db.execute("SELECT coalesce(max(id),0) FROM vectors").fetchone()
         blobs = [row.tobytes() for row in np.ascontiguousarray(rows, "<f4")]
         self._db.executemany(
-            "INSERT INTO vectors(key,vector,seal) VALUES(?,?,?)",
+            "INSERT INTO vectors(key,vector,seal) VALUES(?,?,?) ON CONFLICT(key) DO UPDATE SET"
+            " vector=excluded.vector, seal=excluded.seal",
             [(k, blob, seal_of(blob, k)) for k, blob in zip(keys, blobs, strict=True)],
         )
-        return dict(self._db.execute("SELECT key,id FROM vectors WHERE id>?", (last,)))
+        ids = {
+            key: id_
+            for some in _batched(keys)
+            for key, id_ in self._db.execute(
+                f"SELECT key,id FROM vectors WHERE key IN ({_marks(some)})", some
+            )
+        }
+        if min(ids.values(), default=last + 1) <= last:  # its cache holds only what comes after
+            self._db.execute("DELETE FROM caches WHERE kind='dense'")
+        return ids
 
     def rows(self, ids: Iterable[int], dim: int) -> tuple[list[int], FloatMatrix]:
         """Return the vectors that exist of ``ids``, as their ids and ``(len(ids), dim)`` rows."""
@@ -70,12 +81,14 @@ class VectorTable:
     ) -> tuple[list[int], FloatMatrix]:
         for id_, key, blob, seal in rows:
             if seal != seal_of(blob, key) or len(blob) != 4 * dim:
-                owner = self._db.execute(
-                    "SELECT content FROM chunks WHERE vector=?", (id_,)
-                ).fetchone()
-                raise self._texts.damaged(owner[0] if owner else 0, "a vector")
+                raise self._damaged(id_)
         joined = b"".join(blob for _, _, blob, _ in rows)
         return [row[0] for row in rows], np.frombuffer(joined, "<f4").reshape(len(rows), dim)
+
+    def _damaged(self, id_: int) -> IndexDamagedError:
+        """Return the error that names all files with a passage that has this vector."""
+        owners = self._db.execute("SELECT DISTINCT content FROM chunks WHERE vector=?", (id_,))
+        return self._texts.damaged([content for (content,) in owners], "a vector")
 
     def remove_orphans(self) -> int:
         """Drop the vectors that no chunk uses; return how many."""
@@ -83,12 +96,18 @@ class VectorTable:
             "DELETE FROM vectors WHERE id NOT IN (SELECT vector FROM chunks)"
         ).rowcount
 
+    def forget(self) -> None:
+        """Drop all vectors; their chunks wait for new ones and are found by their words."""
+        self._texts.forget_vectors()
+        self._db.execute("DELETE FROM vectors")
+
     def damages(self, dim: int) -> Iterator[str]:
         """Read every vector in use and yield a line for each that is not what was written."""
-        for (id_,) in self._db.execute("SELECT DISTINCT vector FROM chunks").fetchall():
+        used = "SELECT DISTINCT vector FROM chunks WHERE vector>0"
+        for (id_,) in self._db.execute(used).fetchall():
             try:
                 if not self.rows([id_], dim)[0]:
-                    yield f"vector {id_} is missing"
+                    yield self._damaged(id_).message
             except IndexDamagedError as error:
                 yield error.message
 

@@ -58,6 +58,15 @@ def document_type(suffix: str) -> str:
     return SUFFIXES.get(suffix.lower(), "text")
 
 
+def oversize(size: int, limit: int) -> str:
+    """Return why a file of ``size`` bytes is refused, "" if it is not.
+
+    >>> oversize(70_000_000, 64_000_000), oversize(9, 64_000_000)
+    ('70 MB is more than the limit of 64 MB', '')
+    """
+    return f"{size / 1e6:.0f} MB is more than the limit of {limit / 1e6:.0f} MB" * (size > limit)
+
+
 def is_binary(data: bytes, *, suffix: str) -> str:
     r"""Return why ``data`` is no text, "" if it may be one.
 

@@ -8,6 +8,10 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from itertools import pairwise
 
 from ragkit.errors import LoadError
 
@@ -38,6 +42,15 @@ COMMON = (
     "要就出会會可也你对對生能而子那得于於着著下自之后後如果者所用多"
 )
 COMMON_SHARE = 0.06  # of the characters that are not ASCII
+JAPANESE = ("euc_jp", "cp932")
+KANA = re.compile("[\u3041-\u3096\u30a1-\u30fa]")
+KANA_SHARE = 0.15  # of the characters that are not ASCII; Chinese and Korean have hardly any
+# Escapes that switch the character set; what has one is ASCII throughout.
+ISO2022 = re.compile(rb"\x1b\$(?:[@AB]|[()][@-D])")
+ESCAPED = ("iso2022_jp_2", "iso2022_jp_ext", "iso2022_jp_2004", "iso2022_kr")
+HEBREW = re.compile("[א-ת\u05b0-\u05c4]")
+FINAL = re.compile(r"[ךםןףץ](?![א-ת])")  # letters that only end words
+MISPLACED = re.compile(r"[ךםןףץ](?=[א-ת])|(?<=[a-zA-Z])[א-ת]|[א-ת](?=[a-zA-Z])")
 MOST_LOST = 0.001  # of a sample's bytes
 # Letters beside ASCII of languages in Latin script, whose encodings the detector confuses.
 SIGNS = "«»„‘’“”–—…€°§©\xa0"
@@ -50,8 +63,19 @@ ALPHABETS = (
         for letters in "ąćęłńóśźż áčďéěíňóřšťúůýž áäčďéíĺľňóôŕšťúýž áéíóöőúüű".split()
         for encoding in ("cp1250", "iso8859_2")
     ),
+    ("cp1254", "çğıİöşüâîû"),  # Turkish
+    ("mac_roman", "àâäçèéêëîïôöùûüÿñáíóúßœ¿¡"),  # French, German, Spanish on old Macs
+    ("mac_roman", "åäæéöø"),
+    ("mac_roman", "áàâãçéêíóôõúü"),
 )
+
+ASCII = frozenset(map(chr, range(128)))
 ALPHABET_SHARE = 0.98  # of the characters that are not ASCII
+# What text in UTF-16 is made of beside the letters of one script.
+PLAIN = frozenset(map(chr, (*range(0x20, 0x7F), 9, 10, 12, 13))) | frozenset(SIGNS)
+CJK = re.compile("[\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef]")
+EXPECTED = re.compile(f"[\t\n\f\r -~{SIGNS}\u3000-\u30ff\uff00-\uff1f{COMMON}]")
+CONTROLS = re.compile(rb"[\0-\x07\x0b\x0e-\x1a\x1c-\x1f]")
 
 
 def decode(data: bytes) -> tuple[str, tuple[str, ...]]:
@@ -73,6 +97,8 @@ def decode(data: bytes) -> tuple[str, tuple[str, ...]]:
     if encoding := wide_without_mark(data):
         text, notes = _replacing(data, encoding)
         return text, (f"read as {encoding}, which it does not say it is", *notes)
+    if ISO2022.search(data) and (escaped := _switching(data)):
+        return escaped
     try:
         return data.decode(), ()
     except UnicodeDecodeError:
@@ -89,24 +115,66 @@ def decode(data: bytes) -> tuple[str, tuple[str, ...]]:
 
 
 def wide_without_mark(data: bytes) -> str:
-    r"""Return "utf-16-le" or "utf-16-be" if the zero bytes of ``data`` lie as in one, else "".
+    r"""Return "utf-16-le" or "utf-16-be" if ``data`` is text in one of them, else "".
 
-    They stand in one of two places by far the most (一 is U+4E00), among text that has no odd
-    characters.
+    Bytes that are plain UTF-8 are not. Read both ways, one is made of what is common in some
+    script; or its zero bytes stand in one of two places by far the most, among text that has no
+    odd characters.
 
     >>> wide_without_mark("plain text".encode("utf-16-le")), wide_without_mark(b"a\0\0\0b")
     ('utf-16-le', '')
     """
     sample = data[:8192]
+    if not has_controls(sample) and _is_utf8(sample):
+        return ""
+    texts = {way: sample.decode(way, "replace") for way in ("utf-16-le", "utf-16-be")}
+    likeness, best = max((_likeness(text), way) for way, text in texts.items())
+    if likeness > COMMON_SHARE:
+        return best
     even, odd = sample[0::2].count(0), sample[1::2].count(0)
     for encoding, here, there in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
         if here >= 2 and here > 2 * there:
-            text = sample.decode(encoding, "replace")
+            text = texts[encoding]
             strange = sum(unicodedata.category(c) in ("Cc", "Cn", "Co") for c in text)
             strange -= sum(map(text.count, "\t\n\r\f"))
             if strange + text.count(LOST) <= 0.02 * len(text) + 1:
                 return encoding
     return ""
+
+
+def has_controls(data: bytes) -> bool:
+    """Say whether a hundredth of ``data`` are characters that no text has, zero among them."""
+    return len(CONTROLS.findall(data)) > FEW * len(data)
+
+
+def _is_utf8(sample: bytes) -> bool:
+    """Say whether ``sample`` is UTF-8, but for a character that is cut at its end."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(sample)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _likeness(text: str) -> float:
+    """Return the share of common characters in a text of one script, 0 if it is of several.
+
+    >>> _likeness("มนุษย์"), _likeness("模型的"), _likeness("모형"), _likeness("한ة模")
+    (1.0, 0.3333333333333333, 0.0, 0.0)
+    """
+    if len(text) < 2:
+        return 0.0
+    blocks = Counter(ord(c) >> 8 for c in text if c not in PLAIN)
+    block = max(blocks, key=blocks.__getitem__, default=0)
+    # Thai, Cyrillic and so on have a block each; there is nothing but letters in these.
+    own = blocks[block] if 0x03 <= block <= 0x10 else 0
+    plain = sum(c in PLAIN for c in text)
+    unknown = sum(unicodedata.category(c) == "Cn" for c in text)
+    if own and plain + own - unknown > ALPHABET_SHARE * len(text):
+        return (plain + own) / len(text)
+    if plain + len(CJK.findall(text)) > ALPHABET_SHARE * len(text):
+        return len(EXPECTED.findall(text)) / len(text)
+    return 0.0
 
 
 def _replacing(data: bytes, encoding: str) -> tuple[str, tuple[str, ...]]:
@@ -122,6 +190,16 @@ def _replacing(data: bytes, encoding: str) -> tuple[str, tuple[str, ...]]:
     return text, (f"{places} not {encoding} and became U+FFFD, the first in line {line}",)
 
 
+def _switching(data: bytes) -> tuple[str, tuple[str, ...]] | None:
+    """Return text in one of the encodings that switch by escapes, None if it is in none."""
+    for encoding in ESCAPED:
+        with suppress(UnicodeDecodeError):
+            text = data.decode(encoding)
+            if data.isascii() and not text.isascii():
+                return text, (f"read as {encoding}, by its escapes",)
+    return None
+
+
 def _guess(data: bytes) -> str:
     """Return the encoding that a part of ``data`` fits best.
 
@@ -131,7 +209,7 @@ def _guess(data: bytes) -> str:
     from charset_normalizer import from_bytes
 
     sample = _telling_part(data)
-    if encoding := _chinese(sample) or _latin(sample):
+    if encoding := _japanese(sample) or _chinese(sample) or _hebrew(sample) or _latin(sample):
         return encoding
     best = from_bytes(sample, cp_isolation=LEGACY).best()
     if best is None:  # it passes over what is like an encoding that failed: iso8859_2 after cp1250
@@ -160,26 +238,55 @@ def _telling_part(data: bytes) -> bytes:
 
 def _latin(sample: bytes) -> str:
     """Return the encoding in which a sample's letters are of one alphabet, few in a row."""
-    runs = HIGH.findall(sample)
-    if max(map(len, runs)) > 4:  # "été" has runs of one, "żółć" is one of four
+    if max(map(len, HIGH.findall(sample))) > 4:  # "été" has runs of one, "żółć" is one of four
         return ""
     best, share = "", ALPHABET_SHARE
     for encoding, letters in ALPHABETS:
-        text = b"".join(runs).decode(encoding, "replace")
-        known = sum(map(text.count, {*letters, *letters.upper(), *SIGNS}))
-        if known > share * len(text):
-            best, share = encoding, known / len(text)
+        text = sample.decode(encoding, "replace")
+        high = len(text) - len(text.encode("ascii", "ignore"))
+        known = sum(map(text.count, {*letters, *letters.upper(), *SIGNS} - ASCII))
+        misplaced = sum(  # "CAFÉ" and "Été" have capitals where they can be, "cafŽ" has none
+            after > "\x7f" and after.isupper() and before.islower()
+            for before, after in pairwise(text)
+        )
+        if known - misplaced > share * high:
+            best, share = encoding, (known - misplaced) / high
     return best
+
+
+def _hebrew(sample: bytes) -> str:
+    """Return "cp1255" if a sample has Hebrew words, with final letters where these end.
+
+    The same bytes are letters of Latin, which mix with ASCII, and of Cyrillic, where those that
+    would be final ones stand anywhere.
+    """
+    text = sample.decode("cp1255", "replace")
+    high = len(text) - len(text.encode("ascii", "ignore"))
+    letters = len(HEBREW.findall(text))
+    if letters + sum(map(text.count, SIGNS)) <= ALPHABET_SHARE * high or not FINAL.search(text):
+        return ""
+    return "cp1255" if len(MISPLACED.findall(text)) <= FEW * letters else ""
+
+
+def _japanese(sample: bytes) -> str:
+    """Return the Japanese encoding in which many of a sample's characters are kana."""
+    return _best(sample, JAPANESE, lambda text: len(KANA.findall(text)), least=KANA_SHARE)
 
 
 def _chinese(sample: bytes) -> str:
     """Return the Chinese encoding in which many of a sample's characters are common ones."""
-    best, share = "", COMMON_SHARE
-    for encoding in CHINESE:
+    return _best(sample, CHINESE, lambda text: sum(map(text.count, COMMON)), least=COMMON_SHARE)
+
+
+def _best(
+    sample: bytes, encodings: Iterable[str], count: Callable[[str], int], *, least: float
+) -> str:
+    """Return the encoding in which the share of what is counted is highest, above ``least``."""
+    best, share = "", least
+    for encoding in encodings:
         text = sample.decode(encoding, "ignore")
         lost = len(sample) - len(text.encode(encoding))  # the last may be cut
         high = len(text) - len(text.encode("ascii", "ignore"))
-        common = sum(map(text.count, COMMON))
-        if lost <= MOST_LOST * len(sample) and high and common / high > share:
-            best, share = encoding, common / high
+        if lost <= MOST_LOST * len(sample) and high and count(text) / high > share:
+            best, share = encoding, count(text) / high
     return best

@@ -9,6 +9,7 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 from ragkit.errors import LoadError
+from ragkit.text.surrogates import encodable
 from ragkit.types import Document, Heading
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def _read(data: bytes) -> Document:
     texts, notes = [], []
     for number in range(count):
         try:
-            texts.append(_encodable(reader.pages[number].extract_text()))
+            texts.append(encodable(reader.pages[number].extract_text()))
         except (PyPdfError, *BROKEN) as error:
             texts.append("")
             notes.append(f"page {number + 1} cannot be read: {_told(error)}")
@@ -90,11 +91,6 @@ def _told(error: BaseException) -> str:
     return f"{error}" or type(error).__name__
 
 
-def _encodable(text: str) -> str:
-    """Return ``text`` with U+FFFD for surrogates that are no pair."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
 def _title(reader: PdfReader) -> str:
     from pypdf.errors import PyPdfError
 
@@ -107,7 +103,7 @@ def _title(reader: PdfReader) -> str:
 
 def _line(title: object) -> str:
     """Return a title in one line, "" if it is no text."""
-    return " ".join(_encodable(title).split()) if isinstance(title, str) else ""
+    return " ".join(encodable(title).split()) if isinstance(title, str) else ""
 
 
 def _outline(reader: PdfReader, starts: list[int]) -> list[Heading]:

@@ -10,6 +10,7 @@ import os
 import re
 import stat
 import warnings
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 IGNORE_FILES = (".gitignore", ".ragkitignore")
 NEVER = frozenset({"node_modules", "__pycache__"})
-INDEX_MARK = "catalog.sqlite"
+INDEX_FILE, INDEX_MARK = "catalog.sqlite", b"ragk"  # the mark stands in the file's header
+HIDDEN = "hidden"
+ELSEWHERE = "a folder that is read under another name: links lead to it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +53,16 @@ class _Folder:
 
     path: str
     rules: Sequence[_Rules]
-    above: tuple[tuple[int, int], ...]  # the folders it lies in, for links that loop
+    is_link: bool = False
 
 
 def walk(root: Path) -> Iterator[Found | Skipped | Failure]:
     """Yield every file below ``root``, sorted by path; a file as root is yielded as it is.
 
-    A ``Skipped`` is passed over on purpose, with all below it where it is a folder; a ``Failure``
-    is a folder that cannot be listed or a name that is no text.
+    Folders that links lead to come after all others, and no folder is read twice: links may lead
+    to each other, to what is read anyway, and around in circles. A ``Skipped`` is passed over on
+    purpose, with all below it where it is a folder; a ``Failure`` is a folder that cannot be listed
+    or a name that is no text.
     """
     path = os.fspath(root)
     if not root.is_dir():
@@ -66,22 +71,33 @@ def walk(root: Path) -> Iterator[Found | Skipped | Failure]:
     rules: list[_Rules] = []
     for folder in _folders_above(root):
         yield from _read_rules(folder, IGNORE_FILES, rules)
-    here = _Folder(path, rules, (_identity(os.stat(path)),))
-    # A stack, not recursion: folders may lie deeper than Python's frames.
-    stack = [_inside(here)]
-    while stack:
-        found = next(stack[-1], None)
-        if found is None:
-            stack.pop()
-        elif isinstance(found, _Folder):
-            stack.append(_inside(found))
-        else:
-            yield found
+    read: set[tuple[int, int]] = set()
+    links = deque([_Folder(path, rules)])  # the first of them is the root
+    while links:
+        # A stack, not recursion: folders may lie deeper than Python's frames.
+        stack = [_inside(links.popleft(), read)]
+        while stack:
+            found = next(stack[-1], None)
+            if found is None:
+                stack.pop()
+            elif not isinstance(found, _Folder):
+                yield found
+            elif found.is_link:
+                links.append(found)
+            else:
+                stack.append(_inside(found, read))
 
 
-def _inside(folder: _Folder) -> Iterator[_Folder | Found | Skipped | Failure]:
-    """Yield what lies in a folder."""
+def _inside(
+    folder: _Folder, read: set[tuple[int, int]]
+) -> Iterator[_Folder | Found | Skipped | Failure]:
+    """Yield what lies in a folder that was not ``read`` yet, under whatever name."""
     try:
+        state = os.stat(folder.path)
+        if (state.st_dev, state.st_ino) in read:
+            yield Skipped(folder.path, ELSEWHERE)
+            return
+        read.add((state.st_dev, state.st_ino))
         with os.scandir(folder.path) as entries:
             inside = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
@@ -89,18 +105,23 @@ def _inside(folder: _Folder) -> Iterator[_Folder | Found | Skipped | Failure]:
         yield Failure(folder.path, "read", reason, permanent=False)
         return
     names = {entry.name for entry in inside}
-    if INDEX_MARK in names:
+    if INDEX_FILE in names and _is_index(os.path.join(folder.path, INDEX_FILE)):
         yield Skipped(folder.path, "an index of ragkit")
         return
     rules = list(folder.rules)
     yield from _read_rules(folder.path, [name for name in IGNORE_FILES if name in names], rules)
     for entry in inside:
-        yield _entry(entry, rules, folder.above)
+        yield _entry(entry, rules)
 
 
-def _entry(
-    entry: os.DirEntry[str], rules: Sequence[_Rules], above: tuple[tuple[int, int], ...]
-) -> _Folder | Found | Skipped | Failure:
+def _is_index(file: str) -> bool:
+    """Say whether a file is the catalog of an index, by the place SQLite has for such marks."""
+    with suppress(OSError), open(file, "rb") as opened:
+        return opened.read(72).endswith(INDEX_MARK)
+    return False
+
+
+def _entry(entry: os.DirEntry[str], rules: Sequence[_Rules]) -> _Folder | Found | Skipped | Failure:
     path = entry.path
     try:
         entry.name.encode()
@@ -108,21 +129,18 @@ def _entry(
         shown = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
         return Failure(shown, "read", "its name is not UTF-8: rename it")
     if entry.name.startswith("."):
-        return Skipped(path, "hidden")
+        return Skipped(path, HIDDEN)
     try:
         state = entry.stat()
     except OSError as error:
         if entry.is_symlink():
             return Skipped(path, "a link to nothing")
         return Failure(path, "read", str(error.strerror), permanent=False)
-    return _judged(entry, state, rules, above)
+    return _judged(entry, state, rules)
 
 
 def _judged(
-    entry: os.DirEntry[str],
-    state: os.stat_result,
-    rules: Sequence[_Rules],
-    above: tuple[tuple[int, int], ...],
+    entry: os.DirEntry[str], state: os.stat_result, rules: Sequence[_Rules]
 ) -> _Folder | Found | Skipped:
     path = entry.path
     is_folder = stat.S_ISDIR(state.st_mode)
@@ -132,13 +150,7 @@ def _judged(
         return Skipped(path, f"ignored by {ignored}")
     if not is_folder:
         return _found(path, state) or Skipped(path, "not a regular file")
-    if _identity(state) in above:
-        return Skipped(path, "a link that leads back to a folder it lies in")
-    return _Folder(path, rules, (*above, _identity(state)))
-
-
-def _identity(state: os.stat_result) -> tuple[int, int]:
-    return state.st_dev, state.st_ino
+    return _Folder(path, rules, entry.is_symlink())
 
 
 def _found(path: str, state: os.stat_result) -> Found | None:

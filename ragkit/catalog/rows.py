@@ -1,0 +1,42 @@
+"""What the tables of sources, contents and chunks hold, a row each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ragkit.types import Chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file as it was when it was last read."""
+
+    path: str
+    content: int
+    size: int
+    mtime_ns: int
+    seen_ns: int  # when it was read
+    digest: bytes  # of its bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A text and what is known of it; the text itself is read by ``Catalog.text``."""
+
+    id: int
+    type: str
+    title: str
+    language: str
+    pages: int
+    pages_without_text: tuple[int, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChunk:
+    """A chunk with its ids."""
+
+    id: int
+    content: int
+    vector: int
+    chunk: Chunk
