@@ -5,7 +5,7 @@ The layers, each importing only from those above it (tests/test_architecture.py)
     errors
     types
     protocols   config   extras   text/
-    loading/  chunking  catalog  vectors  lexical  fusion  grounding
+    ollama/  loading/  chunking  catalog  vectors  lexical  fusion  grounding
     embedding   chat_models   index/
     ingest   query          the two pipelines: read them top to bottom
     rag                     picks the concrete parts

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ragkit.text import graphemes, sentences
+from ragkit.text.headings import heading_path
 from ragkit.text.tokens import fits, fitting
 from ragkit.types import Chunk, Document
 
@@ -88,16 +89,6 @@ class StructureChunker:
                 continue  # this section and the next fit into one chunk
             yield start, mark
             start = mark
-
-
-def heading_path(title: str, headings: Sequence[str]) -> str:
-    """Return title and headings as one line, the title once.
-
-    >>> heading_path("Guide", ("Guide", "Setup")), heading_path("Guide", ("Setup",))
-    ('Guide > Setup', 'Guide > Setup')
-    """
-    path = headings if not title or (headings and headings[0] == title) else (title, *headings)
-    return " > ".join(path)
 
 
 def text_in_context(title: str, chunk: Chunk) -> str:

@@ -7,18 +7,27 @@ name that is not a setting is refused, whoever gives it.
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from ragkit.errors import ConfigError
 
 FILE = "config.toml"
-MODES = ("hybrid", "dense", "lexical")
-FUSIONS = ("sum", "rrf")
+CHOICES = {
+    "mode": ("hybrid", "dense", "lexical"),
+    "fusion": ("sum", "rrf"),
+    "endpoint": ("auto", "embed", "embeddings"),
+}
+LEASTS = {
+    "chunk_tokens": 20, "max_file_mb": 1, "k": 1, "candidates": 1, "strictness": 0,
+    "budget_tokens": 100, "answer_tokens": 1, "timeout_s": 1,
+}  # fmt: skip
+OLLAMA = {"OLLAMA_HOST": "host", "OLLAMA_KEEP_ALIVE": "keep_alive"}  # variables it has itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +35,19 @@ class Settings:
     """Everything a user can set; README.md, "Settings", has a row for each field."""
 
     offline: bool = False  # embed and answer with the built-in models
+    host: str = ""  # the Ollama server, in any form of OLLAMA_HOST; "" is 127.0.0.1:11434
+    api_key: str = field(default="", repr=False)  # for a server that wants one
+    embed_model: str = ""  # "" is nomic-embed-text, or an installed one that embeds
+    model: str = ""  # that answers; "" is llama3.2, or an installed one that chats
+    endpoint: str = "auto"  # "embed", "embeddings" (one text a request)
+    keep_alive: str = ""  # how long models stay loaded, such as "30m"; "" is the server's default
+    embed_options: Mapping[str, object] = field(default_factory=dict)  # of the embedding model
+    options: Mapping[str, object] = field(default_factory=dict)  # of the model that answers
+    query_prefix: str = "auto"  # before questions; "auto" is what the model is known to want
+    document_prefix: str = "auto"  # before passages; fixed once an index is made
+    timeout_s: float = 600.0  # to the next piece of a reply; loading a model takes minutes
+    budget_tokens: int = 2000  # most tokens of passages and question in a prompt, estimated
+    answer_tokens: int = 1024  # most tokens of an answer
     chunk_tokens: int = 200  # most tokens of a chunk, estimated
     max_file_mb: int = 64  # larger files are refused, with the reason
     k: int = 8  # passages that a search returns and an answer draws on
@@ -35,14 +57,13 @@ class Settings:
     strictness: float = 1.0  # how much evidence an answer needs; 0 never refuses
 
     def __post_init__(self) -> None:
-        for name, allowed in (("mode", MODES), ("fusion", FUSIONS)):
+        for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ConfigError(
                     f"{name} cannot be {getattr(self, name)!r}",
                     hint=f"one of: {', '.join(allowed)}",
                 )
-        leasts = {"chunk_tokens": 20, "max_file_mb": 1, "k": 1, "candidates": 1, "strictness": 0}
-        for name, least in leasts.items():
+        for name, least in LEASTS.items():
             if not getattr(self, name) >= least:
                 raise ConfigError(
                     f"{name} cannot be {getattr(self, name)}", hint=f"{least} or more"
@@ -55,6 +76,7 @@ class Settings:
         *,
         env: Mapping[str, str] = os.environ,
         given: Mapping[str, object] | None = None,
+        defaults: Mapping[str, object] | None = None,
     ) -> Settings:
         """Merge all sources, in the order that the module says.
 
@@ -62,14 +84,21 @@ class Settings:
             index: the index's folder, whose config.toml is read if it is there.
             env: the environment.
             given: flags or arguments; None means "not given".
+            defaults: what stands in for the defaults, such as what an index was made with.
 
         Raises:
             ConfigError: an unknown name, or a value of the wrong kind.
         """
-        merged: dict[str, tuple[object, str]] = {}
+        merged: dict[str, tuple[object, str]] = {
+            name: (value, "the index") for name, value in (defaults or {}).items()
+        }
         for file in (user_file(env), index / FILE if index else None):
             if file is not None and os.path.isfile(file):  # noqa: PTH113 - Path's raises
-                merged |= {name: (value, str(file)) for name, value in _read(file).items()}
+                found = _read(file)
+                if index and file == index / FILE:
+                    _refuse_addresses(found, file)
+                merged |= {name: (value, str(file)) for name, value in found.items()}
+        merged |= {OLLAMA[name]: (text, name) for name, text in env.items() if name in OLLAMA}
         for name, text in env.items():
             if name.startswith("RAGKIT_") and name not in OTHER_VARIABLES:
                 merged[name.removeprefix("RAGKIT_").lower()] = (text, name)
@@ -108,6 +137,46 @@ def _read(file: Path) -> dict[str, object]:
         raise ConfigError(f"cannot read {file}: {error}", hint="mend it or delete it") from error
 
 
+def _refuse_addresses(found: Mapping[str, object], file: Path) -> None:
+    """Refuse settings that say where documents and keys go: the file may be a stranger's.
+
+    Raises:
+        ConfigError: it has one.
+    """
+    for name in ("host", "api_key"):
+        if name in found:
+            raise ConfigError(
+                f"{name} is not taken from {file}, which may have come with the documents",
+                hint=f"set it with RAGKIT_{name.upper()} or in your own config.toml",
+            )
+
+
+def option(text: str, origin: str = "-o") -> dict[str, object]:
+    """Return one option out of ``name=value``; a value is JSON where it can be.
+
+    Raises:
+        ConfigError: it is none.
+
+    >>> option("num_ctx=8192"), option("stop=END")
+    ({'num_ctx': 8192}, {'stop': 'END'})
+    """
+    name, equals, value = map(str.strip, text.partition("="))
+    if not (name and equals):
+        raise ConfigError(f"{origin} has {text!r}", hint="give it as name=value: num_ctx=8192")
+    try:
+        return {name: json.loads(value)}
+    except ValueError:
+        return {name: value}
+
+
+def _options(text: str, origin: str) -> dict[str, object]:
+    """Return options out of a variable: ``name=value,name=value``."""
+    found: dict[str, object] = {}
+    for part in filter(None, map(str.strip, text.split(","))):
+        found |= option(part, origin)
+    return found
+
+
 def _as(kind: type, value: object, name: str, origin: str) -> object:
     """Return ``value`` as a ``kind``; text from the environment is read."""
     if kind is bool and isinstance(value, str):
@@ -120,7 +189,11 @@ def _as(kind: type, value: object, name: str, origin: str) -> object:
         return int(value)
     elif kind is float and isinstance(value, str) and re.fullmatch(r"\s*\d+(\.\d+)?\s*", value):
         return float(value)
+    elif kind is dict and isinstance(value, str):
+        return _options(value, origin)
     elif type(value) is kind or (kind is float and type(value) is int):
         return value
-    word = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}[kind]
+    word = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}.get(
+        kind, "name=value"
+    )
     raise ConfigError(f"{name} in {origin} is {value!r}", hint=f"give {word}")

@@ -13,15 +13,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ragkit.text.words import is_bigram
-from ragkit.types import Citation, Hit
+from ragkit.types import NO_ANSWER, Citation, Hit
 
 PASSAGES = 5  # looked at for evidence
 # One in five questions whose document is missing from the index gets past these.
 WORDS_FLOOR = 0.48  # set on xquad-en
 BIGRAMS_FLOOR = 0.24  # set on xquad-zh and drcd-dev
 
-MARKER = re.compile(r"\[(\d{1,3})\]")
-QUOTED = re.compile(r"[“\"「«]([^\n]+)[”\"」»]\s*\Z")
+MARKER = re.compile(r"[\[【［](\d{1,3}(?:\s*[,，、;]\s*\d{1,3})*)[\]】］]")
+OPENING_OR_MARKER = re.compile(rf"[“\"„«「『]|{MARKER.pattern}")
+CLOSING_AND_MARKER = re.compile(rf"[”\"“»」』]\s*{MARKER.pattern}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,28 +78,54 @@ def evidence(
 
 
 def citations(answer: str, hits: Sequence[Hit]) -> Iterator[Citation]:
-    """Yield a citation for each marker ``[n]`` of an answer, each passage once, in order.
+    """Yield a citation for each marker ``[n]`` or ``[n, m]``, each passage once, in order.
 
     Words quoted just before a marker narrow the citation to where they stand in the passage;
-    otherwise it is the whole passage. A marker without a passage cites nothing.
+    otherwise it is the whole passage. A marker without a passage cites nothing, and neither does
+    one inside quoted words: it is a footnote of the passage's own.
     """
     seen = set()
+    for quote, numbers in _markers(answer, hits):
+        for number in numbers:
+            if not 1 <= number <= len(hits):
+                continue
+            hit = hits[number - 1]
+            start, end = locate(quote, hit.chunk.text) or (0, len(hit.chunk.text))
+            if (number, start, end) not in seen:
+                seen.add((number, start, end))
+                yield _citation(number, hit, start, end)
+
+
+def _markers(answer: str, hits: Sequence[Hit]) -> Iterator[tuple[str, list[int]]]:
+    """Yield the words quoted before each marker, "" for none, and the marker's numbers.
+
+    A quote is what stands between quote marks of one line and before a marker, and verbatim in the
+    marker's passage. Passages have quote marks and models forget some, so the marks alone do not
+    tell where one ends: of all that could be it, it is the longest that the passage has.
+    """
+    passages = [_folded(hit.chunk.text) for hit in hits]
     at = 0
-    for marker in MARKER.finditer(answer):
-        quoted = QUOTED.search(answer, at, marker.start())
-        at = marker.end()
-        number = int(marker[1])
-        if not 1 <= number <= len(hits):
+    while found := OPENING_OR_MARKER.search(answer, at):
+        at = found.end()
+        if found[1]:
+            yield "", _numbers(found)
             continue
-        hit = hits[number - 1]
-        start, end = (locate(quoted[1], hit.chunk.text) if quoted else None) or (
-            0,
-            len(hit.chunk.text),
-        )
-        if (number, start, end) in seen:
-            continue
-        seen.add((number, start, end))
-        yield _citation(number, hit, start, end)
+        line = answer.find("\n", at) % (len(answer) + 1)  # the end, if there is no other line
+        ends = [end for end in CLOSING_AND_MARKER.finditer(answer, at) if end.start() < line]
+        for end in reversed(ends):
+            quote, numbers = _folded(answer[at : end.start()]), _numbers(end)
+            if quote and any(quote in passage for n in numbers for passage in passages[n - 1 : n]):
+                yield quote, numbers
+                at = end.end()
+                break
+
+
+def _numbers(marker: re.Match[str]) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", marker[1])]
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _citation(number: int, hit: Hit, start: int, end: int) -> Citation:
@@ -112,6 +139,7 @@ def _citation(number: int, hit: Hit, start: int, end: int) -> Citation:
         lines=(first, first + _breaks(chunk.text[start:end].rstrip())),
         page=chunk.page,
         text=chunk.text[start:end],
+        also=hit.also,
     )
 
 
@@ -138,4 +166,4 @@ def refusal(found: Evidence, searched: Mapping[str, int]) -> str:
     """
     counts = f"{searched['files']} files ({searched['passages']} passages)"
     missing = f"; not found there: {', '.join(found.missing[:8])}" if found.missing else ""
-    return f"The documents do not say. Searched {counts}{missing}."
+    return f"{NO_ANSWER} Searched {counts}{missing}."

@@ -2,31 +2,40 @@
 
 What has not changed costs a look at its size and time; what was embedded before is found by its
 text and never embedded again. Documents are committed whole: killed at any instant, each has its
-old text or its new one. One bad file costs itself, not the run.
+old text or its new one. One bad file costs itself, not the run; a passage that the embedder has no
+vector for is found by its words.
 """
 
 from __future__ import annotations
 
+import sqlite3
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from ragkit.catalog import Source, digest_of
 from ragkit.chunking import text_in_context
-from ragkit.errors import LoadError
+from ragkit.embedding.checked import embed_checked
+from ragkit.errors import IndexDamagedError, LoadError, OllamaError, RagkitError
 from ragkit.index.caches import publish
-from ragkit.index.folder import Index
+from ragkit.index.folder import PACE, Index
 from ragkit.index.survey import Survey, is_below, survey
-from ragkit.loading import document_type, is_binary, load
+from ragkit.index.tally import Tally, in_parts, without_vectors
+from ragkit.loading import document_type, is_binary, load, oversize
 from ragkit.loading.walk import Found
 from ragkit.protocols import Chunker, Embedder
 from ragkit.text.languages import detect
-from ragkit.types import Chunk, Document, Failure, FloatMatrix, IngestReport, Progress, Skipped
+from ragkit.text.tokens import estimate_tokens
+from ragkit.types import Chunk, Document, Embedded, Failure, Progress, Skipped
 
-BATCH_TEXTS = 256  # embedded at once
+BATCH_TEXTS = 128  # embedded at once
 BATCH_BYTES = 4_000_000  # of documents that wait for their vectors
+SHOW_EVERY_S = 0.5  # while the embedder is waited for
+TELLING_TOKENS = 10_000  # fewer say little of how fast an embedder is
 PUBLISH_CHUNKS = 20_000  # new chunks after which the caches are brought up to date
 
 
@@ -54,13 +63,19 @@ def ingest(
 
     Raises:
         IndexWriteError: no space, no permission.
+        OllamaError: the embedder's server failed. What was embedded by then is kept.
     """
     yield Progress("walk")
     surveyed = survey(index, roots, stored=index.stored_path, reread=reread)
     run = _Run(index, embedder, chunker, max_file_bytes, reread, surveyed)
     with index.catalog.transaction():
-        for root in roots:
-            index.catalog.ledger.add_root(index.stored_path(root))
+        if reread:  # of damage, perhaps
+            index.catalog.reindex()
+        index.catalog.texts.remove_damaged(surveyed.damaged)
+        for root in map(index.stored_path, roots):
+            index.catalog.ledger.remove_root(root)
+        for path in surveyed.roots:
+            index.catalog.ledger.add_root(path)
         for failure in surveyed.failed:
             index.catalog.ledger.put_failure(failure)
     with ThreadPoolExecutor(1, thread_name_prefix="ragkit-embed") as pool:
@@ -68,18 +83,19 @@ def ingest(
             for found in surveyed.fresh:
                 run.take(found)
                 if run.batch.is_full:
-                    run.hand_over(pool)
-                yield run.progress("read", found)
-            run.hand_over(pool)
-            run.store()
-        except (KeyboardInterrupt, GeneratorExit):
-            run.store()  # what is being embedded is finished, kept, and can be found
+                    yield from run.hand_over(pool)
+                yield run.tally.progress("read", index.stored_path(Path(found.path)))
+            yield from run.hand_over(pool)
+            yield from run.store()
+        except (KeyboardInterrupt, GeneratorExit, OllamaError):
+            run.keep()
             publish(index.catalog, index.folder, dim=embedder.dim)
             raise
     run.remove_vanished([index.stored_path(root) for root in roots])
-    yield run.progress("publish")
+    run.remember_pace()
+    yield run.tally.progress("publish")
     publish(index.catalog, index.folder, dim=embedder.dim)
-    yield run.progress("done")
+    yield run.tally.progress("done")
 
 
 @dataclass(slots=True)
@@ -103,7 +119,9 @@ class _Batch:
 
     files: list[_Read] = field(default_factory=list)
     texts: dict[bytes, str] = field(default_factory=dict)
-    ids: dict[bytes, int] = field(default_factory=dict)  # of vectors that are stored, by key
+    ids: dict[bytes, int] = field(default_factory=dict)  # of stored vectors, by key; 0: has none
+    fresh: dict[bytes, int] = field(default_factory=dict)  # those stored with this batch
+    requests: deque[tuple[list[bytes], Future[Embedded]]] = field(default_factory=deque)
     bytes: int = 0
 
     @property
@@ -134,36 +152,22 @@ class _Run:
         self.reread = reread
         self.surveyed = surveyed
         self.batch = _Batch()
-        self.in_flight: tuple[_Batch, list[Future[FloatMatrix]]] | None = None
-        self.last_ids: dict[bytes, int] = {}  # of the vectors stored with the batch before
-        self.files_done = self.bytes_done = self.unpublished = 0
-        self.bytes_total = sum(found.size for found in surveyed.fresh)
-        self.report = IngestReport(
-            files=len(surveyed.fresh) + len(surveyed.unchanged),
-            unchanged=len(surveyed.unchanged),
-            skipped=surveyed.skipped,
-            failed=surveyed.failed,
-        )
-
-    def progress(self, stage: str, found: Found | None = None) -> Progress:
-        fresh = self.surveyed.fresh
-        return Progress(
-            stage,
-            found.path if found else "",
-            self.files_done,
-            len(fresh),
-            self.bytes_done,
-            self.bytes_total,
-            self.report,
-        )
+        self.in_flight: _Batch | None = None
+        self.last = _Batch()  # the one stored before it
+        self.refused: dict[bytes, str] = {}  # why texts have no vector, by key
+        self.in_parts: dict[bytes, int] = {}  # how many parts long texts were embedded in
+        self.fingerprint = embedder.fingerprint.encode()
+        self.began_s = 0.0  # when the first texts were handed over
+        self.tokens = 0  # embedded since then, estimated
+        self.unpublished = 0  # chunks that the caches lack
+        self.tally = Tally(surveyed)
 
     # -- reading
 
     def take(self, found: Found) -> None:
         """Read a file, cut it, and add it to the batch in hand; or say why not."""
         path = self.index.stored_path(Path(found.path))
-        self.files_done += 1
-        self.bytes_done += found.size
+        self.tally.took(found.size)
         try:
             read = self._read(path, found)
         except LoadError as error:
@@ -171,6 +175,8 @@ class _Run:
             self._fail(Failure(path, error.stage, reason))
         except OSError as error:
             self._fail(Failure(path, "read", error.strerror or str(error), permanent=False))
+        except (RagkitError, sqlite3.Error):  # of the index, not of the file
+            raise
         except Exception as error:  # noqa: BLE001 - one bad file never stops a run: its reason is told
             self._fail(Failure(path, "parse", f"{type(error).__name__}: {error}"))
         else:
@@ -180,12 +186,8 @@ class _Run:
 
     def _read(self, path: str, found: Found) -> _Read | None:
         """Return what a file holds, None if it is binary."""
-        if found.size > self.max_file_bytes:
-            raise LoadError(
-                f"{found.size / 1e6:.0f} MB is more than the limit of"
-                f" {self.max_file_bytes / 1e6:.0f} MB",
-                hint="raise it with --max-file-mb",
-            )
+        if reason := oversize(found.size, self.max_file_bytes):
+            raise LoadError(reason, hint="raise it with --max-file-mb")
         seen_ns = time.time_ns()
         data = Path(found.path).read_bytes()
         suffix = PurePosixPath(path).suffix.lower()
@@ -210,15 +212,14 @@ class _Run:
         read.document = document
         read.language = detect(document.text)
         read.chunks = list(self.chunker(document))
-        fingerprint = self.embedder.fingerprint.encode()
         texts = {}
         for chunk in read.chunks:
             text = text_in_context(document.title, chunk)
-            key = digest_of(fingerprint, text.encode())
+            key = digest_of(self.fingerprint, text.encode())
             read.keys.append(key)
             texts[key] = text
         known = self.index.catalog.vectors.ids(texts)
-        waiting = self.in_flight[0].texts if self.in_flight else {}
+        waiting = self.in_flight.texts if self.in_flight else {}
         self.batch.ids |= known
         self.batch.texts |= {
             key: text for key, text in texts.items() if key not in known and key not in waiting
@@ -226,44 +227,70 @@ class _Run:
 
     # -- embedding and storing
 
-    def hand_over(self, pool: ThreadPoolExecutor) -> None:
+    def hand_over(self, pool: ThreadPoolExecutor) -> Iterator[Progress]:
         """Let the batch in hand be embedded while the next is read; store the one before it."""
-        texts = list(self.batch.texts.values())
-        futures = [
-            pool.submit(self.embedder.embed_documents, texts[i : i + BATCH_TEXTS])
-            for i in range(0, len(texts), BATCH_TEXTS)
-        ]
         batch, self.batch = self.batch, _Batch()
-        self.store()
-        self.in_flight = (batch, futures)
-
-    def store(self) -> None:
-        """Write the batch that was handed over, once it is embedded."""
-        if self.in_flight is None:
-            return
-        batch, futures = self.in_flight
-        catalog = self.index.catalog
         keys = list(batch.texts)
-        fresh: dict[bytes, int] = {}
-        for i, future in enumerate(futures):
-            rows = future.result()
-            if i + 1 < len(futures):  # the vectors of a long document are kept as they come
-                with catalog.transaction():
-                    some = keys[i * BATCH_TEXTS : (i + 1) * BATCH_TEXTS]
-                    fresh |= catalog.vectors.put(some, rows)
-        with catalog.transaction():
-            if futures:
-                fresh |= catalog.vectors.put(keys[(len(futures) - 1) * BATCH_TEXTS :], rows)
-            ids = self.last_ids | batch.ids | fresh
+        self.began_s = self.began_s or time.monotonic()
+        for i in range(0, len(keys), BATCH_TEXTS):
+            some = keys[i : i + BATCH_TEXTS]
+            texts = [batch.texts[key] for key in some]
+            batch.requests.append((some, pool.submit(embed_checked, self.embedder, texts)))
+        yield from self.store()
+        self.in_flight = batch
+
+    def store(self) -> Iterator[Progress]:
+        """Write the batch that was handed over, once it is embedded; yield while it is not."""
+        batch = self.in_flight
+        if batch is None:
+            return
+        while batch.requests:
+            keys, request = batch.requests[0]
+            while wait([request], SHOW_EVERY_S).not_done:
+                yield self.tally.progress("embed")
+            self._put_vectors(batch, keys, request.result())
+            batch.requests.popleft()
+            if batch.requests:
+                yield self.tally.progress("embed")
+        with self.index.catalog.transaction():
+            ids = self.last.fresh | batch.ids | batch.fresh
             for read in batch.files:
                 self._store(read, ids)
-        self.in_flight, self.last_ids = None, fresh
-        self.report = replace(self.report, embedded=self.report.embedded + len(keys))
+        self.in_flight, self.last = None, batch
         if self.unpublished >= PUBLISH_CHUNKS:
-            publish(catalog, self.index.folder, dim=self.embedder.dim)
+            with suppress(IndexDamagedError):  # of a file that may be read anew further on
+                publish(self.index.catalog, self.index.folder, dim=self.embedder.dim)
             self.unpublished = 0
 
-    def _store(self, read: _Read, ids: dict[bytes, int]) -> None:
+    def keep(self) -> None:
+        """End early: finish the request under way, give up the others, keep what there is."""
+        if (batch := self.in_flight) is None:
+            return
+        for _, request in reversed(batch.requests):
+            request.cancel()
+        good = [
+            not request.cancelled() and request.exception() is None for _, request in batch.requests
+        ]
+        if all(good):
+            list(self.store())
+            return
+        for (keys, request), is_good in zip(batch.requests, good, strict=True):
+            if is_good:
+                self._put_vectors(batch, keys, request.result())
+
+    def _put_vectors(self, batch: _Batch, keys: Sequence[bytes], found: Embedded) -> None:
+        """Keep vectors, those of a long document as they come."""
+        good = [i for i in range(len(keys)) if i not in found.refused]
+        vectors = self.index.catalog.vectors
+        with self.index.catalog.transaction():
+            ids = vectors.put([keys[i] for i in good], found.rows[good])
+        batch.fresh |= dict.fromkeys(keys, 0) | ids
+        self.refused |= {keys[i]: reason for i, reason in found.refused.items()}
+        self.in_parts |= {keys[i]: parts for i, parts in found.parts.items()}
+        self.tally.embedded(len(good))
+        self.tokens += sum(estimate_tokens(batch.texts[key]) for key in keys)
+
+    def _store(self, read: _Read, ids: Mapping[bytes, int]) -> None:
         catalog = self.index.catalog
         if read.document is not None:
             vectors = [ids[key] for key in read.keys]
@@ -281,40 +308,42 @@ class _Run:
                 read.digest,
             )
         )
-        catalog.ledger.clear_failures([read.path])
-        self._count(read)
-
-    # -- counting
-
-    def _count(self, read: _Read) -> None:
-        report = self.report
         known = self.surveyed.sources.get(read.path)
-        if known is None:
-            report = replace(report, new=report.new + 1)
-        elif known.digest == read.digest and not self.reread:
-            report = replace(report, unchanged=report.unchanged + 1)
+        same = known is not None and known.digest == read.digest and not self.reread
+        kind = "new" if known is None else "unchanged" if same else "changed"
+        self.tally.stored(read.path, kind, read.document, len(read.chunks))
+        self.unpublished += len(read.chunks)
+        self._tell(read)
+
+    def _tell(self, read: _Read) -> None:
+        """Say which passages of a file have no vector, and which one of several parts."""
+        pairs = list(zip(read.chunks, read.keys, strict=True))
+        if longs := [(c, self.in_parts[k]) for c, k in pairs if k in self.in_parts]:
+            self.tally.noted(read.path, in_parts(longs))
+        if bare := [(c, self.refused[k]) for c, k in pairs if k in self.refused]:
+            told = without_vectors(bare, len(read.chunks))
+            failure = Failure(read.path, "embed", told, permanent=False)
+            self.index.catalog.ledger.put_failure(failure)
+            self.tally.failed(failure)
         else:
-            report = replace(report, changed=report.changed + 1)
-        if read.document is not None:
-            self.unpublished += len(read.chunks)
-            report = replace(
-                report,
-                chunks=report.chunks + len(read.chunks),
-                pages_without_text=report.pages_without_text
-                + len(read.document.pages_without_text),
-                notes=(*report.notes, *((read.path, note) for note in read.document.notes)),
-            )
-        self.report = report
+            self.index.catalog.ledger.clear_failures([read.path])
+
+    # -- the end
+
+    def remember_pace(self) -> None:
+        """Keep how fast texts were embedded, for the estimate of a dry run."""
+        if self.tokens >= TELLING_TOKENS:
+            pace = self.tokens / max(time.monotonic() - self.began_s, 1e-3)
+            with self.index.catalog.transaction():
+                self.index.catalog.ledger.set_meta(PACE, f"{pace:.1f}")
 
     def _fail(self, failure: Failure) -> None:
         with self.index.catalog.transaction():
             self.index.catalog.ledger.put_failure(failure)
-        self.report = replace(self.report, failed=(*self.report.failed, failure))
+        self.tally.failed(failure)
 
     def _skip(self, skipped: Skipped) -> None:
-        self.report = replace(
-            self.report, files=self.report.files - 1, skipped=(*self.report.skipped, skipped)
-        )
+        self.tally.skipped(skipped)
         with self.index.catalog.transaction():
             self.index.catalog.texts.remove_sources([skipped.path])
             self.index.catalog.ledger.clear_failures([skipped.path])
@@ -322,7 +351,7 @@ class _Run:
     def remove_vanished(self, roots: Sequence[str]) -> None:
         """Drop what is no longer there, and failures below ``roots`` that did not happen again."""
         catalog = self.index.catalog
-        failed = {failure.path for failure in self.report.failed}
+        failed = {failure.path for failure in self.tally.report.failed}
         gone = [
             failure.path
             for failure in catalog.ledger.failures()
@@ -330,7 +359,8 @@ class _Run:
         ]
         with catalog.transaction():
             catalog.texts.remove_sources(self.surveyed.vanished)
+            catalog.texts.remove_homeless()
             catalog.ledger.clear_failures(gone)
-            if catalog.count("vectors") > 1.25 * catalog.count("chunks") + 1000:
+            if self.reread or catalog.count("vectors") > 1.25 * catalog.count("chunks") + 1000:
                 catalog.vectors.remove_orphans()
-        self.report = replace(self.report, removed=len(self.surveyed.vanished))
+        self.tally.removed(len(self.surveyed.vanished))

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Generator, Iterator, Sequence
+from typing import Protocol, runtime_checkable
 
-from ragkit.types import Chunk, Document, FloatMatrix, FloatVector, Hit
+from ragkit.types import (
+    Chunk,
+    Document,
+    Embedded,
+    FloatMatrix,
+    FloatVector,
+    Hit,
+    Prompt,
+    Usage,
+)
 
 
 class Embedder(Protocol):
@@ -38,11 +47,51 @@ class Embedder(Protocol):
         ...
 
 
+@runtime_checkable
+class ServedEmbedder(Embedder, Protocol):
+    """An embedder whose vectors come from elsewhere, where more can go wrong."""
+
+    def version(self) -> str:
+        """Return what may change its vectors unseen, such as a server's release: "" if nothing."""
+        ...
+
+    def probe(self) -> FloatVector:
+        """Return the vector of a fixed text, (dim,), by which a drift of all others is told."""
+        ...
+
+    def embed_each(self, texts: Sequence[str]) -> Embedded:
+        """Do what ``embed_documents`` does; a text that has no vector costs itself only."""
+        ...
+
+
 class Chunker(Protocol):
     """Cuts a document into chunks, in order of start; every non-blank character is in one."""
 
     def __call__(self, document: Document) -> Iterator[Chunk]:
         """Yield the chunks of ``document``."""
+        ...
+
+
+class ChatModel(Protocol):
+    """Goes on with a conversation."""
+
+    @property
+    def name(self) -> str:
+        """Name shown with the answer, such as ``"ollama:llama3.2"``."""
+        ...
+
+    def context_tokens(self, needed: int) -> int:
+        """Return how many tokens prompt and answer may have together, ``needed`` if it can be."""
+        ...
+
+    def stream(
+        self, prompt: Prompt, *, context_tokens: int, answer_tokens: int
+    ) -> Generator[str, None, Usage]:
+        """Yield the reply piece by piece; return what it cost.
+
+        Raises:
+            ContextLengthError: the prompt is longer than the context. Nothing was yielded.
+        """
         ...
 
 
@@ -55,5 +104,8 @@ class Answerer(Protocol):
         ...
 
     def __call__(self, question: str, hits: Sequence[Hit]) -> Iterator[str]:
-        """Yield the answer's text; ``[n]`` in it cites ``hits[n - 1]``."""
+        """Yield the answer's text; ``[n]`` in it cites ``hits[n - 1]``.
+
+        A generator may return an ``Outcome``: what the answer cost, and what is to be said of it.
+        """
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ragkit.errors import ConfigError
@@ -12,7 +12,7 @@ from ragkit.index.snapshot import Snapshot
 from ragkit.protocols import Answerer, Embedder
 from ragkit.text.surrogates import encodable
 from ragkit.text.words import missing_words, query_terms
-from ragkit.types import Citation, Hit
+from ragkit.types import NO_ANSWER, Citation, Hit, Outcome, Usage
 
 # Chosen on nine public sets; the plateau is wide (tests/benchmarks/RESULTS.md).
 WEIGHTS = {"body": 0.6, "dense": 0.3, "headings": 0.1}
@@ -33,6 +33,7 @@ class Found:
     evidence: Evidence
     files: int  # searched
     passages: int  # searched
+    degraded: tuple[str, ...] = ()  # parts that did not take part, such as "embedder"
 
 
 def search(
@@ -57,7 +58,7 @@ def search(
         embedder: the one the index was made with; None leaves the dense view out.
         k: how many passages come back.
         mode: "hybrid", "lexical" or "dense".
-        candidates: how many passages each view gives.
+        candidates: how many passages each view gives, at least ``k``.
         fusion: "sum" or "rrf".
         strictness: how much evidence is asked for; 1 is the measured floor, 0 asks for none.
 
@@ -66,9 +67,10 @@ def search(
     """
     question = encodable(question)
     if not question.strip():
-        raise ConfigError("the question is blank", hint='ragkit ask "How do I ...?"')
+        raise ConfigError("the question is blank", hint='give it in quotes: "How do I ...?"')
     views = [view for view in VIEWS[mode] if view != "dense" or embedder is not None]
     terms = query_terms(question, snapshot.facts.languages[:LANGUAGES])
+    candidates = max(candidates, k)
     vector = embedder.embed_query(question) if embedder and "dense" in views else None
 
     pool: dict[int, None] = {}  # the union of the views' best, in a stable order
@@ -106,7 +108,7 @@ def search(
 
 
 class Answer:
-    """A streaming answer: iterate for its text, piece by piece, then read ``citations``."""
+    """A streaming answer: iterate for its text, piece by piece; the rest waits for its end."""
 
     def __init__(
         self,
@@ -114,44 +116,79 @@ class Answer:
         pieces: Iterator[str],
         *,
         refused: bool,
-        model: str,
+        model: str | None,
         embedder: str,
         degraded: Sequence[str] = (),
     ) -> None:
         self.question = found.question
         self.hits = found.hits  # hits[0] is cited as [1]
         self.evidence = found.evidence
-        self.refused = refused
-        self.model = model
+        self.model = model  # None: none was asked
         self.embedder = embedder
         self.degraded = tuple(degraded)
-        self.usage: dict[str, int] | None = None
         self._pieces = pieces
         self._said: list[str] = []
+        self._refused = refused
+        self._outcome = Outcome()
 
     def __iter__(self) -> Iterator[str]:
         yield from self._said
-        for piece in self._pieces:
+        while True:
+            try:
+                piece = next(self._pieces)
+            except StopIteration as stop:
+                if isinstance(stop.value, Outcome):
+                    self._outcome = stop.value
+                return
             self._said.append(piece)
             yield piece
 
+    def close(self) -> None:
+        """End the answer where it is; a server stops working on it."""
+        if isinstance(self._pieces, Generator):
+            self._pieces.close()
+
     @property
     def text(self) -> str:
-        """The whole answer; waits for what is still to come."""
+        """The whole answer."""
         return "".join(self)
 
     @property
+    def refused(self) -> bool:
+        """Whether it says that the documents do not hold the answer."""
+        return self._refused or self.text.strip().startswith(NO_ANSWER)
+
+    @property
     def citations(self) -> list[Citation]:
-        """Where each cited passage stands; waits for the whole answer."""
-        return [] if self.refused else list(citations(self.text, self.hits))
+        """Where each cited passage stands."""
+        text = self.text
+        return [] if self._refused else list(citations(text, self.hits))
+
+    @property
+    def usage(self) -> Usage | None:
+        """What it cost, None where no model was asked."""
+        return self._outcome.usage if self.text else None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was lost or changed on the way, to be said to the user."""
+        cited = self.refused or self.citations
+        uncited = () if cited else ("the answer cites no passage: check it with 'ragkit search'",)
+        return self._outcome.notes + uncited
 
 
-def ask(found: Found, *, answerer: Answerer, embedder: str, degraded: Sequence[str] = ()) -> Answer:
+def ask(
+    found: Found,
+    *,
+    answerer: Callable[[], Answerer],
+    embedder: str,
+    degraded: Sequence[str] = (),
+) -> Answer:
     """Answer a question from what was found for it, or refuse for lack of evidence.
 
     Args:
         found: what ``search`` returned.
-        answerer: what turns passages into an answer; it is not asked where evidence is lacking.
+        answerer: gives what turns passages into an answer; not called where evidence is lacking.
         embedder: name of the embedder, told with the answer.
         degraded: the parts that did not take part, told with the answer.
     """
@@ -159,13 +196,8 @@ def ask(found: Found, *, answerer: Answerer, embedder: str, degraded: Sequence[s
     if refused:
         searched = {"files": found.files, "passages": found.passages}
         pieces = iter([refusal(found.evidence, searched)])
+        model = None
     else:
-        pieces = answerer(found.question, found.hits)
-    return Answer(
-        found,
-        pieces,
-        refused=refused,
-        model=answerer.name,
-        embedder=embedder,
-        degraded=degraded,
-    )
+        chosen = answerer()
+        pieces, model = chosen(found.question, found.hits), chosen.name
+    return Answer(found, pieces, refused=refused, model=model, embedder=embedder, degraded=degraded)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -56,6 +57,15 @@ class Chunk:
             raise ValueError(f"span {self.start}:{self.end} is not {len(self.text)} characters")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedded:
+    """The vectors of some texts, and what was the matter with single ones."""
+
+    rows: FloatMatrix  # (texts, dim), unit length; zeros for a text that has no vector
+    parts: Mapping[int, int] = field(default_factory=dict)  # position -> parts a long text was in
+    refused: Mapping[int, str] = field(default_factory=dict)  # position -> why it has no vector
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A retrieved chunk. Higher score is better; rank counts from 1."""
@@ -71,6 +81,36 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a model is asked."""
+
+    rules: str  # the system's message
+    text: str  # the user's: sources and question
+    hits: int  # sources 1 to hits stand in it
+    tokens: int  # of both, estimated
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an answer cost, as the server counted; 0 where it did not."""
+
+    prompt_tokens: int = 0
+    answer_tokens: int = 0
+    was_cut: bool = False  # the answer ended because it was long enough, not because it was done
+
+
+NO_ANSWER = "The documents do not say."
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is known of an answer at its end."""
+
+    usage: Usage | None = None
+    notes: tuple[str, ...] = ()  # what was lost or changed on the way, said to the user
+
+
+@dataclass(frozen=True, slots=True)
 class Citation:
     """Where a passage of an answer stands."""
 
@@ -81,6 +121,7 @@ class Citation:
     lines: tuple[int, int]
     page: int | None
     text: str  # the passage, exactly as the source has it
+    also: tuple[str, ...] = ()  # the other paths that hold the same text
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +164,8 @@ class IngestReport:
 class Progress:
     """One step of an ingest: running totals, for whatever bar the caller draws."""
 
-    stage: str  # "walk", "read", "embed", "publish", "done"
-    path: str = ""  # the file in hand
+    stage: str  # "walk", "read", "embed", "publish", "done"; "plan" of a dry run
+    path: str = ""  # the file in hand, as stored
     files_done: int = 0
     files_total: int = 0
     bytes_done: int = 0
@@ -141,7 +182,8 @@ class Listed:
     type: str
     chunks: int
     pages: int | None  # None where the format has none
-    state: str  # "indexed", "empty", "partial" (pages without text), "stale", "failed"
+    state: str  # "indexed", "empty", "partial" (pages without text, or passages without
+    # vectors), "stale", "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +194,7 @@ class Status:
     files: int
     chunks: int
     vectors: int
+    without_vectors: int  # chunks that are found by their words only
     embedder: str
     dim: int
     chunk_tokens: int

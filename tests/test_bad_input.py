@@ -32,9 +32,8 @@ AS_PDF = b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntrailer << /Root 1 0
 
 
 def test_no_such_path(here: Path, ragkit: Terminal) -> None:
-    code, out, err = ragkit("ingest", "dosc", "--offline")
-    assert (code, out) == (2, "")
-    assert err.endswith("Error: no such file or folder: dosc\n  hint: check its spelling\n")
+    said = "Error: no such file or folder: dosc\n  hint: check its spelling\n"
+    assert ragkit("ingest", "dosc", "--offline") == (2, "", said)
     assert ragkit("ingest", "dosc", "--dry-run")[0] == 2
     assert not (here / ".ragkit").exists()
 
@@ -44,6 +43,18 @@ def test_nothing_to_read(here: Path, ragkit: Terminal) -> None:
     code, _, err = ragkit("ingest", "empty", "--offline")
     assert code == 1
     assert "Error: no files to read there\n" in err
+    assert not (here / ".ragkit").exists()
+    (here / "empty/image.png").write_bytes(b"\x89PNG")
+    assert ragkit("ingest", "empty", "--offline", "-v") == (
+        1,
+        "0 files: 0 new, 0 changed, 0 unchanged, 0 removed, 1 skipped, 0 failed\n"
+        "0 passages, 0 embedded\n",
+        "skipped: empty/image.png: binary, by its name\n"
+        "Error: no files to read there\n  hint: '--dry-run' says for each file why\n",
+    )
+    assert ragkit("ask", "anything at all?")[0] == 5
+    (here / "empty/blank.txt").write_text("")
+    assert ragkit("ingest", "empty", "--offline")[0] == 0
     assert ragkit("ask", "anything at all?")[0] == 1
 
 
@@ -51,8 +62,11 @@ def test_no_index_yet(here: Path, ragkit: Terminal) -> None:
     for command in (["ask", "why?"], ["search", "why"], ["status"], ["ls"], ["check"], ["ingest"]):
         code, out, err = ragkit(*command)
         assert (code, out) == (5, "")
-        assert "hint: ragkit ingest FOLDER --offline" in err
-    assert ragkit("ingest", "docs")[0] == 2  # without a server there is --offline alone
+        assert "hint: ragkit ingest FOLDER" in err
+    code, _, err = ragkit("ingest", "docs")  # no server, and it was not told to do without
+    assert code == 3
+    assert "making an index" not in err
+    assert not (here / ".ragkit").exists()
     assert ragkit("status", "--index", "elsewhere")[0] == 5
 
 
@@ -130,8 +144,47 @@ def test_odd_names(here: Path, ragkit: Terminal) -> None:
     assert ragkit("ingest", "docs", "--offline")[0] == 0
     for i, name in enumerate(names):
         assert ragkit.json("search", f"number{i}", "-k", "1")["hits"][0]["path"] == f"docs/{name}"
-        assert ragkit("show", f"docs/{name}")[1] == f"The secret word number{i} is here.\n"
+        assert ragkit("show", f"docs/{name}")[1] == f"The secret word number{i} is here."
     assert ragkit("show", "docs/a:3.md:1")[0] == 0
+    assert len(ragkit("ls")[1].splitlines()) == 1 + 3 + len(names)
+    assert "docs/new\\nline.md" in ragkit("ls")[1]
+    assert "1. docs/new\\nline.md:1  (" in ragkit("search", "number3", "-k", "1")[1]
+    assert "[1] docs/new\\nline.md:1\n" in ragkit("ask", "What is the secret word number3?")[1]
+    assert ragkit("show", "docs/new\nline.md:1")[0] == 0
+    (here / "docs/b:3").write_text("A name that ends as a line's number does.")
+    assert ragkit("ingest")[0] == 0
+    assert ragkit("show", "docs/b:3")[1] == "A name that ends as a line's number does."
+
+
+def test_what_a_terminal_would_obey_is_shown_escaped(here: Path, ragkit: Terminal) -> None:
+    escape = "\x1b]0;gotcha\x07"
+    (here / f"docs/{escape}.md").write_text(
+        f"# The {escape} heading\n\nGiraffes are {escape} tall."
+    )
+    (here / f"docs/{escape}.pdf").write_text("no PDF")
+    for command in (
+        ["ingest", "docs", "--offline"], ["ingest", "--dry-run"], ["ls"], ["status"],
+        ["search", "giraffes tall"], ["ask", "Are giraffes tall?"], ["search", "--bad", escape],
+        ["show", escape], ["rm", f"docs/{escape}.md"],
+    ):  # fmt: skip
+        _, out, err = ragkit(*command)
+        assert "\x1b" not in out + err
+        assert "\\x1b]0;gotcha\\x07" in out + err or "--bad" in command
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+@pytest.mark.parametrize("command", ["ls", "ask", "show"])
+def test_output_that_finds_no_space(indexed: Path, command: str) -> None:
+    given = {"ls": [], "ask": ["Who opened the bridge?"], "show": ["docs/bridge.md"]}[command]
+    with Path("/dev/full").open("wb") as full:  # every write fails
+        done = subprocess.run(
+            [*RAGKIT, command, *given], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 8
+    assert done.stderr.decode() == (
+        "Error: cannot write the output: No space left on device\n"
+        "  hint: free some space, or write the output elsewhere\n"
+    )
 
 
 # -- the index
@@ -148,6 +201,39 @@ def test_a_folder_of_other_things_is_no_index(here: Path, ragkit: Terminal) -> N
     code, _, err = ragkit("ingest", "docs", "--offline", "--index", "docs")
     assert code == 8
     assert "docs holds other things (bridge.md), so no index is made in it" in err
+
+
+def test_what_a_deleted_catalog_left_behind_is_in_nobodys_way(
+    indexed: Path, ragkit: Terminal
+) -> None:
+    (indexed / ".ragkit/catalog.sqlite").unlink()
+    (indexed / ".ragkit/catalog.sqlite-wal").write_bytes(b"of the old one")
+    (indexed / ".ragkit/config.toml").write_text("k = 1\nchunk_tokens = 100\n")
+    assert ragkit("ingest", "docs", "--offline")[0] == 0
+    assert ragkit("check")[0] == 0
+    assert ragkit.json("status")["chunk_tokens"] == 100  # settings that were there first
+    (indexed / ".ragkit/catalog.sqlite").unlink()
+    (indexed / ".ragkit/dense-of-my-own.txt").write_text("mine")
+    assert ragkit("ingest", "docs", "--offline")[0] == 8
+    assert len(list((indexed / ".ragkit").glob("dense-*"))) == 2
+
+
+def test_a_working_folder_that_is_gone(here: Path, ragkit: Terminal) -> None:
+    (here / "gone").mkdir()
+    os.chdir(here / "gone")
+    (here / "gone").rmdir()
+    for command in (["ask", "why?"], ["status"], ["ingest", "docs"], ["ls", "--index", "kb"]):
+        code, _, err = ragkit(*command)
+        assert code == 2
+        assert "the working folder is no longer there\n  hint: go to" in err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such a name")
+def test_an_index_in_a_folder_whose_name_is_no_text(here: Path, ragkit: Terminal) -> None:
+    index = os.fsdecode(b"caf\xe9")
+    code, _, err = ragkit("ingest", "docs", "--offline", "--index", index)
+    assert code == 2
+    assert "caf\\xe9: its path is not UTF-8\n  hint: rename that folder" in err
 
 
 def test_a_catalog_of_garbage(indexed: Path, ragkit: Terminal) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import io
 import itertools
@@ -23,13 +24,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ragkit import Rag, __version__, rag
-from ragkit.cli import app, cli
+from ragkit.cli import cli
 from ragkit.cli.app import run
 from ragkit.cli.output import ProgressPrinter, size, table
-from ragkit.types import IngestReport, Progress
+from ragkit.embedding.wordllama import WordLlamaEmbedder
+from ragkit.errors import ContextLengthError
+from ragkit.types import FloatVector, IngestReport, Progress
 from tests.test_ingest import write
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -180,23 +184,70 @@ def test_a_dry_run_writes_nothing(here: Path, ragkit: Terminal) -> None:
     assert out.splitlines()[0].split() == ["path", "action", "reason"]
     assert "docs/bridge.md" in out
     assert not (here / ".ragkit").exists()
-    rows = {row["path"]: row["action"] for row in ragkit.json("ingest", "docs", "--dry-run")}
+    rows = {
+        row["path"]: row["action"] for row in ragkit.json("ingest", "docs", "--dry-run")["files"]
+    }
     assert rows == {
         "docs/.hidden": "skip",
-        "docs/bridge.md": "read",
-        "docs/model.md": "read",
-        "docs/说明.md": "read",
+        "docs/bridge.md": "new",
+        "docs/model.md": "new",
+        "docs/说明.md": "new",
     }
     ragkit("ingest", "docs", "--offline")
     (here / "docs/model.md").unlink()
     (here / "docs/bridge.md").write_text("changed")
-    rows = {row["path"]: row["action"] for row in ragkit.json("ingest", "--dry-run")}
+    rows = {row["path"]: row["action"] for row in ragkit.json("ingest", "--dry-run")["files"]}
     assert rows == {
         "docs/.hidden": "skip",
-        "docs/bridge.md": "read",
+        "docs/bridge.md": "changed",
         "docs/model.md": "remove",
         "docs/说明.md": "unchanged",
     }
+
+
+def test_a_dry_run_looks_at_sizes_and_beginnings(here: Path, ragkit: Terminal) -> None:
+    docs = here / "docs"
+    (docs / "large.txt").write_text("large words " * 200_000)
+    (docs / "not.pdf").write_text("plain text")
+    (docs / "image.txt").write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00")
+    (docs / "broken.pdf").write_bytes(b"%PDF-1.7")
+    (docs / os.fsdecode(b"odd\xff.md")).write_text("x")
+    (docs / "secret.md").symlink_to("/proc/self/mem")
+    found = ragkit.json("ingest", "docs", "--dry-run", "--max-file-mb", "1")["files"]
+    rows = {row["path"]: (row["action"], row["reason"], row["bytes"]) for row in found}
+    assert rows["docs/bridge.md"] == ("new", "", 70)
+    assert rows["docs/large.txt"] == ("fail", "2 MB is more than the limit of 1 MB", 0)
+    assert rows["docs/not.pdf"] == ("fail", "it is called .pdf but is no PDF", 0)
+    assert rows["docs/broken.pdf"][:2] == (
+        "fail",
+        "the PDF is broken: Stream has ended unexpectedly",
+    )
+    assert rows["docs/image.txt"] == ("skip", "binary: a PNG image", 0)
+    assert rows["docs/secret.md"] == ("fail", "Input/output error", 0)
+    assert rows["docs/odd\\xff.md"] == ("fail", "its name is not UTF-8: rename it", 0)
+
+
+def test_printed_paths_are_seen_from_the_working_folder_and_those_of_json_are_stored(
+    here: Path, ragkit: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "docs/broken.pdf").write_bytes(b"%PDF-1.7")
+    (here / "docs/legacy.txt").write_bytes("déjà vu à la crème brûlée".encode("cp1252"))
+    (here / "docs/image.txt").write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00")
+    ragkit("ingest", "docs", "--offline")
+    monkeypatch.chdir(here / "docs")
+    assert "\nbridge.md   unchanged\n" in ragkit("ingest", ".", "--dry-run")[1]
+    rows = ragkit.json("ingest", ".", "--dry-run")["files"]
+    assert ("docs/bridge.md", "unchanged") in [(row["path"], row["action"]) for row in rows]
+    err = ragkit("ingest", ".", "--reread")[2]
+    for said in ("failed: broken.pdf: ", "note: legacy.txt: ", "skipped: image.txt: "):
+        assert f"\n{said}" in f"\n{err}"
+    status = ragkit("status")[1]
+    assert f"\ningested   .{os.linesep}" in status
+    assert "\nfailed     broken.pdf: " in status
+    assert ragkit.json("status")["roots"] == ["docs"]
+    assert ragkit("rm", "bridge.md")[1] == "removed bridge.md\n"
+    assert ragkit("rm", "none.md")[2].startswith("Error: the index has no none.md\n")
+    assert ragkit.json("rm", "model.md", "-q") == {"removed": ["docs/model.md"]}
 
 
 # -- ask and search
@@ -250,6 +301,24 @@ def test_long_passages_are_cut_in_search_but_not_in_its_json(here: Path, ragkit:
     assert len(ragkit.json("search", "giraffe", "-k", "1")["hits"][0]["text"]) == 479
 
 
+def test_an_excerpt_ends_with_a_whole_character(here: Path, ragkit: Terminal) -> None:
+    write(here / "docs", long="giraffe " * 29 + "1234567👩‍👩‍👧 the end")
+    ragkit("ingest", "docs", "--offline")
+    assert ragkit("search", "giraffe", "-k", "1")[1].endswith("giraffe 1234567…\n")
+
+
+def test_equal_files_are_cited_with_all_their_paths(indexed: Path, ragkit: Terminal) -> None:
+    for copy in ("copy", "other"):
+        (indexed / f"docs/{copy}.md").write_bytes((indexed / "docs/bridge.md").read_bytes())
+    ragkit("ingest")
+    line = "docs/bridge.md:{} (also docs/copy.md, docs/other.md)"
+    assert f"[1] {line.format(3)}\n" in ragkit("ask", "Who opened the bridge?")[1]
+    assert f"1. {line.format('1-3')}  (" in ragkit("search", "bridge", "-k", "1")[1]
+    also = ["docs/copy.md", "docs/other.md"]
+    assert ragkit.json("ask", "Who opened the bridge?")["citations"][0]["also"] == also
+    assert ragkit.json("search", "bridge", "-k", "1")["hits"][0]["also"] == also
+
+
 def test_search_json_has_exactly_these_keys(indexed: Path, ragkit: Terminal) -> None:
     found = ragkit.json("search", "bridge", "-k", "1", "--mode", "lexical")
     (hit,) = found.pop("hits")
@@ -281,6 +350,17 @@ def test_a_pdf_is_cited_by_page(here: Path, ragkit: Terminal) -> None:
     document.output(str(here / "docs/pages.pdf"))
     ragkit("ingest", "docs", "--offline")
     assert "[1] docs/pages.pdf#page=2\n" in ragkit("ask", "Who built the harbour?")[1]
+    assert ragkit("show", "docs/pages.pdf#page=1")[1] == "The first page is about giraffes."
+    assert ragkit("show", "docs/pages.pdf#page=2")[1] == "The harbour was built by Anna Berg."
+    assert ragkit.json("show", "docs/pages.pdf#page=2")["path"] == "docs/pages.pdf"
+    for wrong, said in (
+        ("docs/pages.pdf#page=3", "docs/pages.pdf has pages 1 to 2, not 3"),
+        ("docs/pages.pdf#page=0", "docs/pages.pdf has pages 1 to 2, not 0"),
+        ("docs/bridge.md#page=1", "docs/bridge.md has no pages"),
+    ):
+        code, _, err = ragkit("show", wrong)
+        assert code == 2
+        assert said in err
 
 
 # -- batches
@@ -292,40 +372,81 @@ def batch(ragkit: Terminal, command: str, file: Path, *more: str) -> tuple[int, 
     return code, [json.loads(line) for line in out.splitlines()]
 
 
+QUESTIONS = (
+    "\ufeffWho opened the bridge?\r\n\n".encode()
+    + '{"id": "b", "text": "模型保留多久？"}\n'.encode()
+    + b'{"id": 3, "text": " "}\n'
+    + b"{not json\n"
+    + b'{"id": 4, "text": "a\\ud800b"}\n'
+    + b"caf\xe9\n"
+    + b'{"id": null, "q": 1}\n'
+    + b'{"id": "\\udc00", "text": 1}\n'
+    + b'{"a":' * 9999
+    + b"\n the last"
+)
+
+
 @pytest.mark.parametrize("command", ["ask", "search"])
+@pytest.mark.parametrize("way", ["file", "stdin"])
 def test_a_batch_answers_line_by_line_in_order(
-    indexed: Path, ragkit: Terminal, command: str
+    indexed: Path, ragkit: Terminal, command: str, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = indexed / "questions.jsonl"
-    file.write_text(
-        "Who opened the bridge?\r\n\n"
-        '{"id": "b", "text": "模型保留多久？"}\n'
-        '{"id": 3, "text": " "}\n'
-        "{not json\n",
-        "utf-8",
-    )
+    file = Path("-")
+    if way == "file":
+        file = indexed / "questions.jsonl"
+        file.write_bytes(QUESTIONS)
+    else:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(QUESTIONS)))
     code, lines = batch(ragkit, command, file)
     assert code == 0
-    assert [line["question"] for line in lines] == [
-        "Who opened the bridge?", "模型保留多久？", " ", "{not json",
+    assert lines.pop(9)["question"].startswith('{"a":{"a":')
+    questions = [line["question"] for line in lines]
+    assert questions == [
+        "Who opened the bridge?", "", "模型保留多久？", " ", "{not json", "a\ufffdb", "caf\ufffd",
+        '{"id": null, "q": 1}', '{"id": "\\udc00", "text": 1}', " the last",
     ]  # fmt: skip
-    assert [line.get("id") for line in lines] == [None, "b", 3, None]
-    assert lines[2] == {"id": 3, "question": " ", "error": "the question is blank"}
+    assert [line.get("id", "none") for line in lines] == [
+        "none", "none", "b", 3, "none", 4, "none", None, "\ufffd", "none",
+    ]  # fmt: skip
+    usual: dict[str, object] = {"mode": "hybrid", "hits": []}
+    if command == "ask":
+        usual = {"answer": "", "refused": False, "citations": []}
+    assert lines[3] == {"id": 3, "question": " ", **usual, "error": "the question is blank"}
+    no_text = 'it has no "text": give {"id": ..., "text": ...}'
+    assert lines[7]["error"] == lines[8]["error"] == no_text
+    assert [i for i, line in enumerate(lines) if "error" in line] == [1, 3, 7, 8]
+
+
+def test_a_question_that_cannot_be_embedded_costs_its_line(
+    indexed: Path, ragkit: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (indexed / "q.txt").write_text("bridge\nlong\nmodel")
+
+    def embed_query(self: WordLlamaEmbedder, text: str) -> FloatVector:
+        if text == "long":
+            raise ContextLengthError("the text is too long", hint="shorten it")
+        return np.asarray(self.embed_documents([text])[0])
+
+    monkeypatch.setattr(WordLlamaEmbedder, "embed_query", embed_query)
+    code, lines = batch(ragkit, "search", indexed / "q.txt")
+    assert code == 0
+    assert [bool(line["hits"]) for line in lines] == [True, False, True]
+    assert lines[1]["error"] == "the text is too long"
 
 
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
         (["ask", "--batch", "none.txt"], "'--batch -' reads standard input"),
+        (["search", "--batch", "docs"], "cannot read docs: Is a directory"),
         (["ask", "why", "--batch", "q.jsonl"], "leave one of them out"),
-        (["search", "--batch", "q.jsonl"], 'or {"id": ..., "text": ...}'),
         (["ask"], 'ragkit ask "How do I ...?"'),
+        (["search"], 'ragkit search "How do I ...?"'),
     ],
 )
 def test_a_batch_that_cannot_be_is_refused(
     indexed: Path, ragkit: Terminal, arguments: list[str], hint: str
 ) -> None:
-    (indexed / "q.jsonl").write_text('{"question": "no text"}\n')
     code, _, err = ragkit(*arguments)
     assert code == 2
     assert hint in err
@@ -374,6 +495,7 @@ def test_status_json_has_exactly_these_keys(indexed: Path, ragkit: Terminal) -> 
     assert found.pop("bytes") > 0
     assert found == {
         "index": str(indexed / ".ragkit"), "files": 3, "chunks": 3, "vectors": 3,
+        "without_vectors": 0,
         "embedder": "builtin:wordllama-256", "dim": 256, "chunk_tokens": 200,
         "roots": ["docs"], "languages": ["en", "zh"], "failed": [], "pages_without_text": {},
     }  # fmt: skip
@@ -389,15 +511,33 @@ def test_status_names_what_failed(indexed: Path, ragkit: Terminal) -> None:
 def test_show_prints_a_text_or_some_of_its_lines(here: Path, ragkit: Terminal) -> None:
     (here / "docs/lines.txt").write_bytes(b"one\r\ntwo\rthree\nfour")
     ragkit("ingest", "docs", "--offline")
-    assert ragkit("show", "docs/lines.txt")[1] == "one\r\ntwo\rthree\nfour\n"
+    assert ragkit("show", "docs/lines.txt")[1] == "one\r\ntwo\rthree\nfour"
     assert ragkit("show", "docs/lines.txt:2")[1].strip() == "two"
-    assert ragkit("show", "docs/lines.txt:2-4")[1] == "two\rthree\nfour\n"
+    assert ragkit("show", "docs/lines.txt:2-4")[1] == "two\rthree\nfour"
     assert ragkit.json("show", "docs/lines.txt:3") == {"path": "docs/lines.txt", "text": "three\n"}
     for wrong in ("5", "0", "3-2", "1-9"):
         code, _, err = ragkit("show", f"docs/lines.txt:{wrong}")
         assert code == 2
         assert f"has lines 1 to 4, not {wrong}" in err
     assert ragkit("show", "docs/none.txt")[0] == 2
+
+
+def test_show_gives_a_pipe_the_very_text_and_a_terminal_none_of_its_orders(here: Path) -> None:
+    text = "\x1b[31mred\x1b[0m\ttab\r\nend\r"
+    (here / "docs/text.txt").write_bytes(text.encode())
+    with Rag(offline=True) as made:
+        made.ingest("docs")
+    with contextlib.redirect_stdout(io.StringIO(newline="")) as said:
+        run(["show", "docs/text.txt"])
+    assert said.getvalue() == text
+    command = [*RAGKIT, "show", "docs/text.txt"]
+    assert subprocess.run(command, capture_output=True, check=True).stdout == text.encode()
+    ours, theirs = pty.openpty()
+    subprocess.run(command, stdout=theirs, check=True)
+    os.close(theirs)
+    shown = os.read(ours, 10_000).decode().replace("\r\r\n", "\r\n")
+    os.close(ours)
+    assert shown == "\\x1b[31mred\\x1b[0m\ttab\r\nend\\r\r\n"
 
 
 def test_rm_drops_files_and_says_which(indexed: Path, ragkit: Terminal) -> None:
@@ -449,6 +589,11 @@ def test_a_fault_of_its_own_says_how_to_see_more(
     def faulty(_: object) -> None:
         raise ZeroDivisionError("oh")
 
+    def broken(_: object) -> None:
+        raise OSError(errno.EIO, "oh")
+
+    monkeypatch.setattr(rag.Rag, "ls", broken)
+    assert ragkit("ls")[0] == 70
     monkeypatch.setattr(rag.Rag, "status", faulty)
     code, _, err = ragkit("status")
     assert code == 70
@@ -479,9 +624,9 @@ def test_the_console_script_exits_with_the_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["ragkit", "xyzzy"])
-    for start in (app.main, lambda: runpy.run_module("ragkit", run_name="__main__")):
+    for name in ("__main__", "the console script"):
         with pytest.raises(SystemExit) as ended:
-            start()
+            runpy.run_module("ragkit", run_name=name)["main"]()
         assert ended.value.code == 2
         assert "xyzzy" in capsys.readouterr().err
 
@@ -513,12 +658,30 @@ def test_ctrl_c_ends_with_130_and_keeps_what_was_finished(here: Path) -> None:
     process.send_signal(signal.SIGINT)
     said = process.stderr.read().decode()
     process.stderr.close()
-    assert process.wait(30) == 130
+    assert process.wait(30) == 130, said
     assert said.endswith("Interrupted; what was finished is kept.\n")
     with Rag() as opened:
         assert not opened.check()
         assert opened.ingest("docs").files == 403
         assert not opened.check()
+
+
+def test_an_interrupt_while_the_command_line_is_loaded_ends_with_130(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Interrupted:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "ragkit.cli":
+                raise KeyboardInterrupt
+
+    loaded = [name for name in sys.modules if name.startswith("ragkit.cli")]
+    for name in loaded:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr("ragkit.cli")
+    monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("ragkit", run_name="__main__")
+    assert ended.value.code == 130
 
 
 def test_an_interrupt_anywhere_ends_with_130(
@@ -547,6 +710,50 @@ def terminal(*, columns: int) -> Iterator[list[str]]:
     written.append(data.decode())
 
 
+@contextlib.contextmanager
+def terminal_out() -> Iterator[list[str]]:
+    """Make standard output a terminal that follows links; what was written is in the list."""
+    ours, theirs = pty.openpty()
+    written: list[str] = []
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        os.fdopen(theirs, "w") as stdout,
+        contextlib.redirect_stdout(stdout),
+    ):
+        patch.setenv("TERM", "xterm")
+        yield written
+        stdout.flush()
+        written.append(os.read(ours, 10_000).decode())
+    os.close(ours)
+
+
+def test_citations_are_links_on_a_terminal(indexed: Path) -> None:
+    with terminal_out() as written:
+        run(["ask", "Who opened the bridge over the river?"])
+    address = (indexed / "docs/bridge.md").as_uri()
+    assert f"[1] \x1b]8;;{address}\x1b\\docs/bridge.md:3\x1b]8;;\x1b\\" in written[0]
+
+
+def test_text_on_a_terminal_is_shown_without_what_it_would_obey(indexed: Path) -> None:
+    (indexed / "docs/odd.txt").write_text("A \x1b]0;gotcha\x07 in a text.")
+    run(["ingest", "-q"])
+    with terminal_out() as written:
+        run(["show", "docs/odd.txt"])
+    assert written[0] == "A \\x1b]0;gotcha\\x07 in a text.\r\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+def test_an_output_without_space_ends_with_8(
+    indexed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open("/dev/full", "w") as full, contextlib.redirect_stdout(full):  # noqa: PTH123
+        assert run(["ls"]) == 8
+        sys.stdout.close()  # what stands in for it until the exit
+        with contextlib.suppress(OSError):
+            full.close()
+    assert "cannot write the output: No space left" in capsys.readouterr().err
+
+
 def steps() -> Iterator[Progress]:
     report = IngestReport(embedded=7)
     yield Progress("walk")
@@ -571,6 +778,14 @@ def test_a_terminal_gets_one_line_that_fits_and_is_cleared(
         "writing the search files",
         "",
     ]
+
+
+def test_each_stage_has_its_line() -> None:
+    printer = ProgressPrinter(quiet=False)
+    step = Progress("plan", "docs/a.md", 3)
+    assert printer.line(step, 1) == "3 files looked at: docs/a.md"
+    step = Progress("embed", "", 3, 10, 300_000, 1_000_000)
+    assert printer.line(step, 1) == "3/10 files, 0 texts embedded, 300.0 kB/s, 2 s left"
 
 
 def test_a_pipe_gets_a_line_now_and_then(

@@ -34,6 +34,18 @@ def test_flags_win_over_variables_over_the_index_over_the_user(
     assert merged == Settings(k=6, candidates=44, mode="dense", fusion="rrf", strictness=0)
 
 
+def test_options_are_read_out_of_variables_and_files(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("embed_options = { num_ctx = 512 }\n")
+    env = {"RAGKIT_OPTIONS": "num_ctx=8192, stop=END,", "OLLAMA_KEEP_ALIVE": "30m"}
+    settings = Settings.load(tmp_path, env=env)
+    assert settings.options == {"num_ctx": 8192, "stop": "END"}
+    assert settings.embed_options == {"num_ctx": 512}
+    assert settings.keep_alive == "30m"
+    with pytest.raises(ConfigError, match="options in here is 5") as told:
+        Settings.load(env={}, given={"options": 5})
+    assert told.value.hint == "give name=value"
+
+
 def test_there_may_be_no_home() -> None:
     assert user_file({}) is None
     assert user_file({"APPDATA": "/data", "HOME": "/home"}) == Path("/data/ragkit/config.toml")
@@ -63,7 +75,7 @@ def test_variables_are_read_as_what_they_set(variable: str, text: str, value: ob
             "unknown setting 'candidate' in RAGKIT_CANDIDATE",
             "candidates?",
         ),
-        ({"RAGKIT_XYZZY": "5"}, "unknown setting 'xyzzy'", "one of: offline, chunk_tokens"),
+        ({"RAGKIT_XYZZY": "5"}, "unknown setting 'xyzzy'", "one of: offline, host"),
         ({"RAGKIT_OFFLINE": "perhaps"}, "offline in RAGKIT_OFFLINE is 'perhaps'", "true or false"),
         ({"RAGKIT_K": "many"}, "k in RAGKIT_K is 'many'", "a whole number"),
         ({"RAGKIT_K": "0"}, "k cannot be 0", "1 or more"),

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +12,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ragkit import extras
-from ragkit.embedding import TOKENIZER, WEIGHTS, WordLlamaEmbedder
+from ragkit.embedding.ollama import OllamaEmbedder
+from ragkit.embedding.wordllama import TOKENIZER, WEIGHTS, WordLlamaEmbedder
 from ragkit.errors import MissingExtraError
+from ragkit.ollama import Client
 from ragkit.protocols import Embedder
 from tests.embedders import HashingEmbedder
+from tests.ollama_server import RECORDED, serve
 
-MAKERS: list[Callable[[], Embedder]] = [WordLlamaEmbedder, HashingEmbedder]
 TEXTS = [
     "The model stays in memory.",
     "模型留在内存里。",
@@ -28,10 +30,30 @@ TEXTS = [
 ]
 
 
-@pytest.fixture(scope="module", params=MAKERS, ids=lambda maker: maker.__name__)
-def embedder(request: pytest.FixtureRequest) -> Embedder:
-    made: Embedder = request.param()
-    return made
+Maker = Callable[[], Embedder]
+
+
+@pytest.fixture(scope="module")
+def maker(request: pytest.FixtureRequest) -> Iterator[Maker]:
+    """What makes an embedder of the kind that the test is run for."""
+    kind, _, release = request.param.partition(" ")
+    if kind != "ollama":
+        yield {"built-in": WordLlamaEmbedder, "hashing": HashingEmbedder}[kind]
+        return
+    with serve(release) as server, Client(server.url) as client:
+        yield lambda: OllamaEmbedder(client, "nomic-embed-text")
+
+
+@pytest.fixture(scope="module")
+def embedder(maker: Maker) -> Embedder:
+    return maker()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "maker" in metafunc.fixturenames:
+        releases = [f"ollama {release}" for release in ("0.2.5", *RECORDED)]
+        kinds = ["built-in", "hashing", *releases]
+        metafunc.parametrize("maker", kinds, indirect=True, scope="module")
 
 
 def test_rows_are_unit_vectors_in_the_order_given(embedder: Embedder) -> None:
@@ -75,8 +97,8 @@ def test_a_long_text_is_embedded_whole(embedder: Embedder) -> None:
     assert not np.allclose(row, other, atol=1e-2)
 
 
-def test_two_of_one_kind_agree(embedder: Embedder) -> None:
-    other = type(embedder)()
+def test_two_of_one_kind_agree(embedder: Embedder, maker: Maker) -> None:
+    other = maker()
     assert (other.name, other.fingerprint, other.dim) == (
         embedder.name, embedder.fingerprint, embedder.dim
     )  # fmt: skip
@@ -123,7 +145,7 @@ def test_vectors_are_those_of_the_package() -> None:
 
 def test_it_imports_nothing_that_could_download() -> None:
     code = (
-        "import sys; from ragkit.embedding import WordLlamaEmbedder\n"
+        "import sys; from ragkit.embedding.wordllama import WordLlamaEmbedder\n"
         "WordLlamaEmbedder().embed_query('x')\n"
         "names = 'wordllama', 'requests', 'httpx', 'huggingface_hub'\n"
         "print([name for name in names if name in sys.modules])"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ragkit.chat_models import QuotingAnswerer
+from ragkit.chat_models.quoting import QuotingAnswerer
 from ragkit.grounding import (
     BIGRAMS_FLOOR,
     WORDS_FLOOR,
@@ -66,6 +66,37 @@ def test_a_quote_narrows_its_citation() -> None:
     assert found.lines == (8, 9)
 
 
+FOOTNOTES = (
+    "The spring tide [2] at Brest\nreaches “seven” [3] metres [1]. The “neap” tide is small."
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (  # all of a passage's own marks are the passage's
+            "“The spring tide [2] at Brest reaches “seven” [3] metres [1].” [1]\n“two” [2]",
+            [(1, "The spring tide [2] at Brest\nreaches “seven” [3] metres [1]."), (2, "two")],
+        ),
+        ("“The “neap” tide is small.” [1]", [(1, "The “neap” tide is small.")]),
+        ("The \"neap” is 'small' [1], „two“ [2]", [(1, FOOTNOTES), (2, "two")]),
+        ("It says 「neap」[1] and 『two』【2】.", [(1, "neap"), (2, "two")]),
+        ("“two” [2, 1]", [(2, "two"), (1, FOOTNOTES)]),
+        # What no passage says is no quote: its marks, open or closed, hide no marker.
+        ("“The tide [2] is “large [1]", [(2, "two"), (1, FOOTNOTES)]),
+        ("“The tide [2] is large” [1]", [(2, "two"), (1, FOOTNOTES)]),
+        ("A “tide [2] is\nlarge” [1]", [(2, "two"), (1, FOOTNOTES)]),
+        ("“A tide” [2], “The “neap” tide” [1]", [(2, "two"), (1, "The “neap” tide")]),
+        ("“” [2] “ [1]", [(2, "two"), (1, FOOTNOTES)]),
+    ],
+)
+def test_markers_inside_a_quote_are_the_passages_own(
+    answer: str, expected: list[tuple[int, str]]
+) -> None:
+    found = citations(answer, [hit(1, FOOTNOTES), hit(2, "two")])
+    assert [(c.marker, c.text) for c in found] == expected
+
+
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
@@ -94,9 +125,33 @@ def test_quotes_are_the_best_sentences_and_verbatim() -> None:
         answerer = QuotingAnswerer(embedder)
         lines = "".join(answerer("When was the bridge opened?", hits)).split("\n")
         assert lines[0] == "“The old bridge was opened in 1901.” [1]"
-        assert len(lines) == 3
         assert answerer.name == "builtin:quotes"
         assert "# Bridge" not in "".join(lines)
+
+
+def test_quotes_are_at_most_three_and_none_is_far_below_the_best() -> None:
+    lines = "The bridge was opened by {}. It is of {} make. Boats {} pass below."
+    hits = [hit(1, " ".join(lines.format(*[name] * 3) for name in ("Ann", "Ben", "Cid", "Dan")))]
+    said = "".join(QuotingAnswerer()("Who opened the bridge?", hits))
+    assert said.count("The bridge was opened by") == said.count("[1]") == 3
+
+
+def test_heads_of_tables_and_front_matter_are_no_sentences() -> None:
+    table = "| Topic | Decision | Owner |\n|:--|---|--:|\n| The bridge topic | It opens | Ann |"
+    front = "---\ntitle: Bridge topic notes\nowner: Ann of the decision\n---\n"
+    for text in (f"{front}The bridge opens soon.\n\n{table}", f"{front}\n{table}", table):
+        answer = "".join(QuotingAnswerer()("Topic of the decision by owner Ann?", [hit(1, text)]))
+        assert "| The bridge topic | It opens | Ann |" in answer
+        for noise in ("Decision", "--", "title"):
+            assert noise not in answer
+    only = "a | b | c\n--- | --- | ---"
+    assert "".join(QuotingAnswerer()("What is a?", [hit(1, only)])).startswith("“a | b | c” [1]")
+
+
+def test_a_sentence_that_differs_by_quote_marks_only_is_quoted_once() -> None:
+    hits = [hit(1, 'Ann said "the bridge" opens.'), hit(2, "Ann  said “the bridge” opens.")]
+    said = "".join(QuotingAnswerer()("Who said the bridge opens?", hits))
+    assert said == '“Ann said "the bridge" opens.” [1]'
 
 
 def test_where_no_sentence_tells_anything_the_words_are_quoted_as_they_are() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,7 +13,13 @@ import numpy as np
 import pytest
 
 from ragkit import Rag, ingest
-from ragkit.errors import ConfigError, IndexStaleError, NoSuchPathError, NothingFoundError
+from ragkit.errors import (
+    IndexDamagedError,
+    IndexStaleError,
+    NoSuchPathError,
+    NothingFoundError,
+    OllamaUnreachableError,
+)
 from ragkit.types import Chunk, Document, FloatMatrix, IngestReport, Progress
 from tests.embedders import HashingEmbedder
 
@@ -157,8 +164,11 @@ def test_an_empty_root_drops_nothing_and_a_missing_one_is_told(rag: Rag, docs: P
     assert [(f.path, f.reason.split(";")[0]) for f in report.failed] == [
         ("docs", "no longer there")
     ]
-    docs.mkdir()  # the mount point of a disk that is not there
-    assert counts(rag.ingest()) == (0, 0, 0, 0, 0)
+    write(docs, **{".hidden": ""})  # the mount point of a disk that is not there
+    report = rag.ingest()
+    assert counts(report) == (0, 0, 0, 0, 0)
+    stay = "it is empty; the 2 files that it held stay in the index until 'ragkit rm' drops them"
+    assert report.notes == (("docs", stay),)
     assert first(rag, "bridge mayor") == "docs/bridge.md"
     with pytest.raises(NoSuchPathError):
         rag.ingest(docs / "no-such-folder")
@@ -168,6 +178,30 @@ def test_roots_may_overlap_and_be_files(rag: Rag, docs: Path) -> None:
     report = rag.ingest(docs, docs, docs / "bridge.md", docs.parent)
     assert (report.files, report.new) == (2, 2)
     assert rag.ingest().unchanged == 2
+
+
+def test_a_folder_whose_files_are_all_ignored_is_not_empty(rag: Rag, docs: Path) -> None:
+    rag.ingest(docs)
+    (docs / ".ragkitignore").write_text("*")
+    assert counts(rag.ingest()) == (0, 0, 0, 2, 0)
+    assert rag.ls() == []
+
+
+def test_a_root_below_another_may_be_hidden_and_may_vanish(rag: Rag, docs: Path) -> None:
+    write(docs / ".notes", hidden="A hidden giraffe.")
+    write(docs / "more", zebra="A zebra.")
+    rag.ingest(docs, docs / ".notes", docs / "more")
+    assert rag.ingest(docs).unchanged == 4  # and not only what is seen from above
+    (docs / "more/zebra.md").unlink()
+    assert counts(rag.ingest()) == (0, 0, 3, 0, 0)  # more is empty
+    (docs / "more").rmdir()
+    report = rag.ingest()
+    assert (report.removed, report.failed) == (1, ())
+    assert counts(rag.ingest()) == (0, 0, 3, 0, 0)
+    assert rag.status().roots == ("docs", "docs/.notes")
+    docs.rename(docs.with_name("away"))
+    assert [failure.path for failure in rag.ingest().failed] == ["docs", "docs/.notes"]
+    assert len(rag.ls()) == 5  # with docs itself, which failed
 
 
 def test_nothing_was_ever_ingested(rag: Rag, docs: Path) -> None:
@@ -245,6 +279,18 @@ def test_a_chunker_that_fails_costs_the_file_not_the_run(tmp_path: Path, docs: P
         assert rag.search("model")[0].chunk.text.endswith("five minutes.")
 
 
+def test_a_damaged_catalog_is_no_fault_of_a_file(rag: Rag, docs: Path, tmp_path: Path) -> None:
+    rag.ingest(docs)
+    write(docs, new="A giraffe.")
+    with sqlite3.connect(tmp_path / ".ragkit/catalog.sqlite") as db:
+        db.execute("DROP TABLE failures")
+        db.execute("DROP TABLE vectors")
+        db.execute("CREATE TABLE failures(path PRIMARY KEY, stage, reason, permanent, attempts)")
+    db.close()
+    with pytest.raises(IndexDamagedError, match="no such table: vectors"):
+        rag.ingest()
+
+
 def test_pages_without_text_and_notes_are_counted(rag: Rag, docs: Path) -> None:
     (docs / "legacy.txt").write_bytes("déjà vu à la crème brûlée".encode("cp1252"))
     report = rag.ingest(docs)
@@ -286,11 +332,18 @@ def test_an_interrupt_keeps_what_was_finished(rag: Rag, tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         rag.ingest(docs, progress=interrupt)
-    assert rag.status().files == 256  # the batch that was being embedded
+    assert rag.status().files == 384  # with the batch that was being embedded
     assert first(rag, "number7") == "docs/n007.md"
     assert not rag.check()
     report = rag.ingest(docs)
-    assert (report.new, report.unchanged, report.embedded) == (344, 256, 344)
+    assert (report.new, report.unchanged, report.embedded) == (216, 384, 216)
+
+
+def test_a_run_that_is_abandoned_at_once_keeps_nothing(rag: Rag, tmp_path: Path) -> None:
+    steps = rag.ingesting(write(tmp_path / "docs", one="a bridge"))
+    assert [next(steps).stage, next(steps).stage] == ["walk", "read"]
+    steps.close()
+    assert rag.status().files == 0
 
 
 def test_a_run_that_is_abandoned_keeps_what_was_stored(rag: Rag, tmp_path: Path) -> None:
@@ -319,7 +372,7 @@ def test_an_embedder_that_fails_ends_the_run_and_keeps_the_rest(tmp_path: Path) 
     with Rag(tmp_path / ".ragkit", embedder=FailsAfter()) as rag:
         with pytest.raises(RuntimeError, match="went away"):
             rag.ingest(docs)
-        assert rag.status().files == 256
+        assert rag.status().files == 128
 
 
 # -- one embedder to an index
@@ -334,6 +387,13 @@ def test_another_embedder_or_chunk_size_is_refused(rag: Rag, docs: Path, tmp_pat
     smaller = Rag(tmp_path / ".ragkit", embedder=HashingEmbedder(), chunk_tokens=100)
     with pytest.raises(IndexStaleError, match="chunks of 200 tokens, not 100"):
         smaller.ingest(docs)
+    with Rag(tmp_path / "small", embedder=HashingEmbedder(), chunk_tokens=100) as small:
+        small.ingest(docs)
+    with Rag(tmp_path / "small", embedder=HashingEmbedder()) as small:  # it is remembered
+        write(docs, long="word " * 1000)
+        small.ingest()
+        assert small.status().chunk_tokens == 100
+        assert small.status().chunks > 9
     nameless = Rag(tmp_path / ".ragkit")
     with pytest.raises(IndexStaleError, match="embedder test:hashing, which is not at hand"):
         nameless.search("bridge")
@@ -342,8 +402,10 @@ def test_another_embedder_or_chunk_size_is_refused(rag: Rag, docs: Path, tmp_pat
 
 
 def test_an_index_keeps_its_embedder_without_being_told_again(tmp_path: Path, docs: Path) -> None:
-    with Rag(tmp_path / ".ragkit") as rag, pytest.raises(ConfigError, match="no embedder"):
+    with Rag(tmp_path / ".ragkit") as rag, pytest.raises(OllamaUnreachableError) as failed:
         rag.ingest(docs)
+    assert "ollama serve" in failed.value.hint
+    assert "--offline" in failed.value.hint
     assert not (tmp_path / ".ragkit").exists()
     with Rag(tmp_path / ".ragkit", offline=True) as rag:
         rag.ingest(docs)
@@ -355,7 +417,56 @@ def test_an_index_keeps_its_embedder_without_being_told_again(tmp_path: Path, do
 def test_rows_of_the_wrong_shape_are_refused(tmp_path: Path, docs: Path) -> None:
     class Short(HashingEmbedder):
         def embed_documents(self, texts: Sequence[str]) -> FloatMatrix:
-            return np.zeros((1, self.dim), np.float32)
+            return np.ones(self.shape, np.float32)
 
-    with Rag(tmp_path / ".ragkit", embedder=Short()) as rag, pytest.raises(ValueError, match="2"):
-        rag.ingest(docs)
+        shape = (1, 32)
+
+    for shape in ((1, 32), (2, 31), (2,)):
+        Short.shape = shape  # type: ignore[assignment]
+        with (
+            Rag(tmp_path / ".ragkit", embedder=Short()) as rag,
+            pytest.raises(ValueError, match=r"gave vectors .*, not \(2, 32\)"),
+        ):
+            rag.ingest(docs)
+
+
+@pytest.mark.parametrize("number", [0, np.nan, np.inf, 3e38])
+def test_a_vector_that_is_none_costs_its_passage_only(
+    tmp_path: Path, docs: Path, number: float
+) -> None:
+    class Odd(HashingEmbedder):
+        def embed_documents(self, texts: Sequence[str]) -> FloatMatrix:
+            rows = 7 * super().embed_documents(texts)  # not of unit length
+            rows[["bridge" in text for text in texts]] = number
+            return rows
+
+    with Rag(tmp_path / ".ragkit", embedder=Odd()) as rag:
+        (failure,) = rag.ingest(docs).failed
+        assert failure.stage == "embed"
+        assert "gave zeros or no numbers" in failure.reason
+        assert rag.status().without_vectors == 1
+        assert first(rag, "bridge") == failure.path
+        assert not rag.check()
+
+
+def test_an_interrupt_within_a_long_document_finishes_one_request_of_it(tmp_path: Path) -> None:
+    class Slow(HashingEmbedder):
+        def embed_documents(self, texts: Sequence[str]) -> FloatMatrix:
+            time.sleep(0.2)
+            return super().embed_documents(texts)
+
+    docs = write(
+        tmp_path / "docs", long="".join(f"# Part {i}\n\nword{i} " * 40 for i in range(2000))
+    )
+    with Rag(tmp_path / ".ragkit", embedder=Slow()) as rag:
+
+        def interrupt(step: Progress) -> None:
+            if step.stage == "embed":
+                signal.raise_signal(signal.SIGINT)
+
+        with pytest.raises(KeyboardInterrupt):
+            rag.ingest(docs, progress=interrupt)
+        status = rag.status()
+        assert status.files == 0
+        assert 0 < status.vectors < 1000
+        assert rag.ingest(docs).embedded > 1000

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pickle
 import shutil
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -104,14 +106,23 @@ def test_removed_files_leave_and_failures_with_them(rag: Rag, folder: Path) -> N
     assert len(rag.ls()) == 2
 
 
-def test_a_survey_says_what_an_ingest_would_do(rag: Rag, folder: Path) -> None:
+def test_a_plan_says_what_an_ingest_would_do(rag: Rag, folder: Path) -> None:
     (folder / "docs/new.md").write_text("new")
     (folder / "docs/bridge.md").unlink()
-    found = rag.survey()
-    assert [f.path for f in found.fresh] == [str(folder / "docs/new.md")]
-    assert found.unchanged == ("docs/blank.md", "docs/deep/model.md")
-    assert found.vanished == ("docs/bridge.md",)
-    assert len(Rag(folder / "none", offline=True).survey(folder / "docs").fresh) == 3
+    assert [(p.path, p.action, p.size) for p in rag.plan().files] == [
+        ("docs/blank.md", "unchanged", 0),
+        ("docs/bridge.md", "remove", 0),
+        ("docs/deep/model.md", "unchanged", 0),
+        ("docs/new.md", "new", 3),
+    ]
+    assert [p.action for p in rag.plan(reread=True).files] == [
+        "changed",
+        "remove",
+        "changed",
+        "new",
+    ]
+    planned = Rag(folder / "none", offline=True).plan(folder / "docs").files
+    assert [p.action for p in planned] == ["new"] * 3
 
 
 def test_the_folder_of_the_index_may_be_a_root(folder: Path) -> None:
@@ -122,6 +133,13 @@ def test_the_folder_of_the_index_may_be_a_root(folder: Path) -> None:
         (folder.parent / "beside/far.md").rename(folder.parent / "beside/near.md")
         assert rag.ingest(folder).removed == 1
         assert rag.status().roots == (".", str(folder.parent / "beside"), "docs")
+
+
+def test_removing_a_folder_forgets_the_roots_below_it(rag: Rag, folder: Path) -> None:
+    rag.ingest(folder / "docs/deep", folder / "docs/bridge.md")
+    assert rag.status().roots == ("docs", "docs/bridge.md", "docs/deep")
+    assert len(rag.remove(folder)) == 3  # the index's own base
+    assert rag.status().roots == ()
 
 
 # -- finding the index
@@ -150,6 +168,19 @@ def test_an_index_is_opened_again_after_it_was_closed(rag: Rag) -> None:
     assert rag.search("bridge")
 
 
+def test_threads_share_a_rag(rag: Rag) -> None:
+    expected = rag.search("bridge")
+    with ThreadPoolExecutor(4) as pool:
+        assert all(hits == expected for hits in pool.map(rag.search, ["bridge"] * 40))
+    for _ in range(3):  # what a thread had open is closed once it is gone
+        thread = Thread(target=rag.ls)
+        thread.start()
+        thread.join()
+    assert len(rag.ls()) == 3
+    rag.close()
+    assert rag.search("bridge") == expected
+
+
 # -- search and ask
 
 
@@ -161,6 +192,15 @@ def test_every_mode_finds_the_passage(folder: Path, mode: str, fusion: str) -> N
         assert hits[0].path == "docs/bridge.md"
         assert [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
         assert rag.search("bridge mayor", mode=mode, k=1) == hits[:1]
+
+
+def test_what_no_search_can_be_is_refused(rag: Rag) -> None:
+    with pytest.raises(ConfigError, match="mode cannot be 'bogus'") as refused:
+        rag.search("bridge", mode="bogus")
+    assert refused.value.hint == "one of: hybrid, dense, lexical"
+    for k in (0, -1):
+        with pytest.raises(ConfigError, match=f"k cannot be {k}"):
+            rag.ask("bridge", k=k)
 
 
 def test_lexical_search_needs_no_embedder(folder: Path) -> None:
@@ -237,3 +277,10 @@ def test_a_chunk_is_as_long_as_its_span() -> None:
 def test_values_can_be_pickled(rag: Rag) -> None:
     hit = rag.search("bridge")[0]
     assert pickle.loads(pickle.dumps(hit)) == hit
+
+
+def test_as_many_passages_come_back_as_are_asked_for(tmp_path: Path) -> None:
+    write(tmp_path / "docs", **{f"n{i}": f"Giraffe number{i}." for i in range(12)})
+    with Rag(tmp_path / ".ragkit", embedder=HashingEmbedder(), candidates=2) as rag:
+        rag.ingest(tmp_path / "docs")
+        assert len(rag.search("giraffe", k=12, mode="dense")) == 12

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import click
 
 from ragkit import __version__
-from ragkit.errors import RagkitError
+from ragkit.cli.output import printable
+from ragkit.config import CHOICES, option
+from ragkit.errors import IndexWriteError, RagkitError
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
 INTERRUPTED, FAULT = 130, 70
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+ENDPOINTS = CHOICES["endpoint"]
+OPTION_HELP = "An option of Ollama's for the model, such as num_ctx=8192."
 
 
 class Group(click.Group):
@@ -40,7 +47,7 @@ class Group(click.Group):
 @click.group(
     cls=Group,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog='First: ragkit ingest FOLDER --offline, then: ragkit ask "question"',
+    epilog='First: ragkit ingest FOLDER, then: ragkit ask "question"',
 )
 @click.version_option(__version__, prog_name="ragkit")
 def cli() -> None:
@@ -66,17 +73,29 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted; what was finished is kept.", err=True)
         return INTERRUPTED
-    except BrokenPipeError:  # `ragkit ls | head`
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until exit
-        return 0
+    except OSError as error:
+        return _output_ended(error)
     except Exception as error:  # noqa: BLE001 - the one place that turns a fault into its exit code
         return _fault(error)
     return code if isinstance(code, int) else 0
 
 
+def _output_ended(error: OSError) -> int:
+    """Return the exit code where the output takes no more: quietly for ``ragkit ls | head``."""
+    is_closed = isinstance(error, BrokenPipeError)
+    if not is_closed and error.errno not in NO_SPACE:
+        return _fault(error)
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until exit
+    if is_closed:
+        return 0
+    hint = "free some space, or write the output elsewhere"
+    complain(IndexWriteError(f"cannot write the output: {error.strerror}", hint=hint))
+    return IndexWriteError.exit_code
+
+
 def complain(error: RagkitError) -> None:
     """Say an error on stderr, and what to type."""
-    click.echo(f"Error: {error}", err=True)
+    click.echo(printable(f"Error: {error}", keep="\n\t"), err=True)
 
 
 def _fault(error: Exception) -> int:
@@ -112,6 +131,28 @@ def offline_option(command: Command) -> Command:
     )(command)
 
 
+def server_options(command: Command) -> Command:
+    """Add what says which server and embedding model."""
+    added = (
+        click.option("-o", "options", metavar="KEY=VALUE", multiple=True, help=OPTION_HELP),
+        click.option("--keep-alive", help="How long models stay loaded, such as 30m."),
+        click.option("--endpoint", type=click.Choice(ENDPOINTS), help="How to embed with Ollama."),
+        click.option("--host", help="The Ollama server.  [default: 127.0.0.1:11434]"),
+        click.option("--embed-model", help="The embedding model.  [default: nomic-embed-text]"),
+    )
+    for add in added:
+        command = add(command)
+    return command
+
+
+def options_of(given: tuple[str, ...]) -> dict[str, object] | None:
+    """Return the options of all -o, None for none."""
+    found: dict[str, object] = {}
+    for text in given:
+        found |= option(text)
+    return found or None
+
+
 def quiet_option(command: Command) -> Command:
     """Add -q."""
     return click.option("-q", "--quiet", is_flag=True, help="No progress, no notices.")(command)
@@ -125,4 +166,9 @@ def verbose_option(command: Command) -> Command:
 def notice(text: str, *, quiet: bool = False) -> None:
     """Say something beside the data, on stderr."""
     if not quiet:
-        click.echo(text, err=True)
+        click.echo(printable(text, keep="\n\t"), err=True)
+
+
+def notices(*, quiet: bool) -> Callable[[str], None]:
+    """Return what says on stderr what ``Rag`` has to say beside its results."""
+    return partial(notice, quiet=quiet)

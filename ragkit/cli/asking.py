@@ -4,19 +4,42 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from ragkit.cli.app import Command, cli, index_option, json_option, offline_option, quiet_option
-from ragkit.cli.output import answer_json, citation_line, hit_json, place, print_json
-from ragkit.errors import ConfigError, NoSuchPathError, NothingFoundError
-
-if TYPE_CHECKING:
-    from ragkit.rag import Rag
+from ragkit.cli.app import (
+    Command,
+    cli,
+    index_option,
+    json_option,
+    notice,
+    notices,
+    offline_option,
+    options_of,
+    quiet_option,
+    server_options,
+)
+from ragkit.cli.output import (
+    answer_json,
+    citation_line,
+    hit_json,
+    others,
+    place,
+    print_json,
+    printable,
+)
+from ragkit.errors import (
+    BadVectorError,
+    ConfigError,
+    ContextLengthError,
+    NoSuchPathError,
+    NothingFoundError,
+)
+from ragkit.text.graphemes import floor
 
 REFUSED = 1
 EXCERPT = 240  # characters of a passage that search prints
@@ -24,10 +47,11 @@ EXCERPT = 240  # characters of a passage that search prints
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One question of a batch."""
+    """One line of a batch."""
 
-    text: str
-    id: object = None  # as it was given, to be given back
+    text: str  # the question
+    told: Mapping[str, object] = field(default_factory=dict)  # its id, to be given back
+    error: str = ""  # why it is no question
 
 
 def question_options(command: Command) -> Command:
@@ -35,6 +59,7 @@ def question_options(command: Command) -> Command:
     options: tuple[Callable[[Command], Command], ...] = (
         quiet_option,
         json_option,
+        server_options,
         offline_option,
         index_option,
         click.option("--batch", metavar="FILE|-", help="A question a line, or a JSON object each."),
@@ -50,6 +75,7 @@ def question_options(command: Command) -> Command:
 
 
 @cli.command(short_help="Answer a question from the documents, with citations.")
+@click.option("--model", help="The model that answers.  [default: llama3.2]")
 @question_options
 def ask(
     question: str | None,
@@ -58,6 +84,12 @@ def ask(
     batch: str | None,
     index: str | None,
     offline: bool | None,
+    model: str | None,
+    embed_model: str | None,
+    host: str | None,
+    endpoint: str | None,
+    keep_alive: str | None,
+    options: tuple[str, ...],
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -67,23 +99,41 @@ def ask(
 
     \b
         ragkit ask "How long does a model stay loaded?"
+        ragkit ask "How long does a model stay loaded?" --model qwen3 -o num_ctx=8192
     """
     from ragkit.rag import Rag
 
-    with Rag(index, offline=offline, mode=mode, k=k) as rag:
+    with Rag(
+        index,
+        notify=notices(quiet=quiet),
+        offline=offline,
+        model=model,
+        embed_model=embed_model,
+        host=host,
+        endpoint=endpoint,
+        keep_alive=keep_alive,
+        options=options_of(options),
+        mode=mode,
+        k=k,
+    ) as rag:
         if batch is not None:
-            return _batch(rag, question, batch, lambda text: answer_json(rag.ask(text)))
-        answer = rag.ask(_given(question))
+            unanswered = {"answer": "", "refused": False, "citations": []}
+            return _batch(
+                question, batch, lambda text: answer_json(rag.ask(text)), unanswered=unanswered
+            )
+        answer = rag.ask(_given(question, "ask"))
         if as_json:
             print_json(answer_json(answer))
             return REFUSED if answer.refused else 0
         for piece in answer:
-            click.echo(piece, nl=False)
+            click.echo(printable(piece, keep="\n\t"), nl=False)
             sys.stdout.flush()
         click.echo()
         if citations := sorted(answer.citations, key=lambda citation: citation.marker):
             lines = dict.fromkeys(citation_line(rag, citation) for citation in citations)
             click.echo("\n" + "\n".join(lines))
+        for note in answer.notes:
+            notice(f"note: {note}", quiet=quiet)
         return REFUSED if answer.refused else 0
 
 
@@ -96,6 +146,11 @@ def search(
     batch: str | None,
     index: str | None,
     offline: bool | None,
+    embed_model: str | None,
+    host: str | None,
+    endpoint: str | None,
+    keep_alive: str | None,
+    options: tuple[str, ...],
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -107,24 +162,39 @@ def search(
     from ragkit.rag import Rag
 
     def found(text: str) -> dict[str, object]:
-        hits = [hit_json(hit) for hit in rag.search(text)]
-        return {"question": text, "mode": rag.settings.mode, "hits": hits}
+        result = rag.find(text)
+        hits = [hit_json(hit) for hit in result.hits]
+        degraded = {"degraded": list(result.degraded)} if result.degraded else {}
+        return {"question": result.question, "mode": rag.settings.mode, "hits": hits, **degraded}
 
-    with Rag(index, offline=offline, mode=mode, k=k) as rag:
+    with Rag(
+        index,
+        notify=notices(quiet=quiet),
+        offline=offline,
+        embed_model=embed_model,
+        host=host,
+        endpoint=endpoint,
+        keep_alive=keep_alive,
+        embed_options=options_of(options),
+        mode=mode,
+        k=k,
+    ) as rag:
         if batch is not None:
-            return _batch(rag, question, batch, found)
+            unanswered = {"mode": rag.settings.mode, "hits": []}
+            return _batch(question, batch, found, unanswered=unanswered)
         if as_json:
-            value = found(_given(question))
+            value = found(_given(question, "search"))
             print_json(value)
             return 0 if value["hits"] else REFUSED
-        hits = rag.search(_given(question))
+        hits = rag.search(_given(question, "search"))
         for hit in hits:
             where = place(rag, hit.path, hit.chunk.lines, hit.chunk.page)
-            click.echo(f"{hit.rank}. {where}  ({hit.score:.2f})")
+            click.echo(f"{hit.rank}. {where}{others(rag, hit.also)}  ({hit.score:.2f})")
             if hit.chunk.headings:
-                click.echo(f"   {' > '.join(hit.chunk.headings)}")
+                click.echo(f"   {printable(' > '.join(hit.chunk.headings))}")
             text = " ".join(hit.chunk.text.split())
-            click.echo(f"   {text[:EXCERPT]}{'…' if len(text) > EXCERPT else ''}")
+            excerpt = printable(text[: floor(text, EXCERPT)])
+            click.echo(f"   {excerpt}{'…' if len(text) > EXCERPT else ''}")
         if not hits:
             raise NothingFoundError(
                 "nothing matches", hint="try other words, or --mode dense for related passages"
@@ -132,53 +202,63 @@ def search(
         return 0
 
 
-def _given(question: str | None) -> str:
+def _given(question: str | None, command: str) -> str:
     if question is None:
-        raise ConfigError("no question was given", hint='ragkit ask "How do I ...?"')
+        raise ConfigError("no question was given", hint=f'ragkit {command} "How do I ...?"')
     return question
 
 
 def _batch(
-    rag: Rag, question: str | None, batch: str, answer: Callable[[str], dict[str, object]]
+    question: str | None,
+    batch: str,
+    answer: Callable[[str], dict[str, object]],
+    *,
+    unanswered: Mapping[str, object],
 ) -> int:
-    """Print a line of JSON for each question, in order, each as soon as it is there."""
+    """Print a line of JSON for each line, in order, each as soon as it is there.
+
+    What is wrong with one question is told in its line; what is wrong with the index or the server
+    ends the batch.
+    """
     if question is not None:
         raise ConfigError("a question and --batch were given", hint="leave one of them out")
     for line in _lines(batch):
-        told = {} if line.id is None else {"id": line.id}
-        if line.text.strip():
-            print_json({**told, **answer(line.text)})
-        else:
-            print_json({**told, "question": line.text, "error": "the question is blank"})
+        told = {**line.told, "question": line.text, **unanswered}
+        if line.error:
+            print_json({**told, "error": line.error})
+            continue
+        try:
+            print_json({**line.told, **answer(line.text)})
+        except (ContextLengthError, BadVectorError) as error:
+            print_json({**told, "error": error.message})
     return 0
 
 
 def _lines(batch: str) -> Iterator[Line]:
-    """Yield the questions of a file or of standard input ("-")."""
-    if batch == "-":
-        lines = (line.decode("utf-8", "replace") for line in sys.stdin.buffer)
-    else:
-        file = Path(batch)
-        if not file.is_file():
-            raise NoSuchPathError(f"no such file: {batch}", hint="'--batch -' reads standard input")
-        lines = (line for line in file.read_text("utf-8").split("\n"))
-    for line in lines:
-        text = line.rstrip("\r\n")
-        if not text and batch != "-":
-            continue
-        yield _line(text)
+    """Yield the lines of a file or of standard input ("-"); what is not UTF-8 becomes U+FFFD."""
+    with ExitStack() as opened:
+        file = sys.stdin.buffer
+        if batch != "-":
+            try:
+                file = opened.enter_context(Path(batch).open("rb"))
+            except OSError as error:
+                raise NoSuchPathError(
+                    f"cannot read {batch}: {error.strerror}",
+                    hint="'--batch -' reads standard input",
+                ) from error
+        encoding = "utf-8-sig"  # of the first line
+        for line in file:
+            yield _line(line.decode(encoding, "replace").rstrip("\r\n"))
+            encoding = "utf-8"
 
 
 def _line(text: str) -> Line:
-    if not text.startswith("{"):
-        return Line(text)
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return Line(text)
-    if not isinstance(value, dict) or not isinstance(value.get("text"), str):
-        raise ConfigError(
-            f'a line of the batch has no "text": {text[:80]}',
-            hint='give a question a line, or {"id": ..., "text": ...}',
-        )
-    return Line(value["text"], value.get("id"))
+    told: dict[str, object] = {}
+    if text.lstrip().startswith("{"):
+        with suppress(ValueError, RecursionError):  # no JSON: a question that begins so
+            value = json.loads(text)
+            told = {"id": value["id"]} if "id" in value else {}
+            if not isinstance(value.get("text"), str):
+                return Line(text, told, 'it has no "text": give {"id": ..., "text": ...}')
+            text = value["text"]
+    return Line(text, told, "" if text.strip() else "the question is blank")

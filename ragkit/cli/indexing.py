@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import sys
+from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING
 
 import click
@@ -12,18 +17,31 @@ from ragkit.cli.app import (
     index_option,
     json_option,
     notice,
+    notices,
     offline_option,
+    options_of,
     quiet_option,
+    server_options,
     verbose_option,
 )
-from ragkit.cli.output import ProgressPrinter, print_json, relative, size, table
-from ragkit.errors import ConfigError, NothingFoundError
+from ragkit.cli.output import (
+    ProgressPrinter,
+    duration,
+    name,
+    print_json,
+    printable,
+    size,
+    table,
+    write_as_it_is,
+)
+from ragkit.errors import ConfigError, NoSuchPathError, NothingFoundError
 
 if TYPE_CHECKING:
     from ragkit.rag import Rag
     from ragkit.types import IngestReport
 
 FAILED, DAMAGED = 6, 5
+WAITING = "{} passages without vectors: found by their words, 'ragkit ingest' embeds them"
 SHOWN = 5  # lines of skipped or failed files without -v
 
 
@@ -31,8 +49,10 @@ SHOWN = 5  # lines of skipped or failed files without -v
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @index_option
 @offline_option
+@server_options
 @click.option("--dry-run", is_flag=True, help="Say what would be read and skipped; write nothing.")
 @click.option("--reread", is_flag=True, help="Read files that seem unchanged too.")
+@click.option("--reembed", is_flag=True, help="Embed all passages anew, also with another model.")
 @click.option("--max-file-mb", type=int, help="Refuse larger files.  [default: 64]")
 @json_option
 @quiet_option
@@ -41,8 +61,14 @@ def ingest(
     paths: tuple[str, ...],
     index: str | None,
     offline: bool | None,
+    embed_model: str | None,
+    host: str | None,
+    endpoint: str | None,
+    keep_alive: str | None,
+    options: tuple[str, ...],
     dry_run: bool,
     reread: bool,
+    reembed: bool,
     max_file_mb: int | None,
     as_json: bool,
     quiet: bool,
@@ -54,26 +80,36 @@ def ingest(
     Files that .gitignore or .ragkitignore name, hidden ones and binaries are skipped.
 
     \b
+        ragkit ingest ./docs
+        ragkit ingest ./docs --embed-model bge-m3 --host gpu-box
         ragkit ingest ./docs --offline
         ragkit ingest ./docs --dry-run
     """
     from ragkit.rag import Rag
 
-    with Rag(index, offline=offline, max_file_mb=max_file_mb) as rag:
+    with Rag(
+        index,
+        notify=notices(quiet=quiet),
+        offline=offline,
+        embed_model=embed_model,
+        host=host,
+        endpoint=endpoint,
+        keep_alive=keep_alive,
+        embed_options=options_of(options),
+        max_file_mb=max_file_mb,
+    ) as rag:
         if dry_run:
-            return _dry_run(rag, paths, as_json=as_json)
-        if rag.folder is None:
-            notice("making an index in .ragkit of this folder", quiet=quiet)
-        printer = ProgressPrinter(quiet=quiet)
+            return _dry_run(rag, paths, reread=reread, as_json=as_json, quiet=quiet)
+        printer = ProgressPrinter(quiet=quiet, shown=partial(name, rag))
         try:
-            report = rag.ingest(*paths, reread=reread, progress=printer)
+            report = rag.ingest(*paths, reread=reread, reembed=reembed, progress=printer)
         finally:
             printer.clear()
         if as_json:
             print_json(_report_json(report))
         else:
             click.echo(_summary(report))
-        _tell(report, quiet=quiet, verbose=verbose)
+        _tell(rag, report, quiet=quiet, verbose=verbose)
         if report.failed:
             return FAILED
         if not report.files and not report.removed:
@@ -87,7 +123,7 @@ def _report_json(report: IngestReport) -> dict[str, object]:
     failed = [{"path": f.path, "stage": f.stage, "reason": f.reason} for f in report.failed]
     names = ("files", "new", "changed", "unchanged", "removed")
     return {
-        **{name: getattr(report, name) for name in names},
+        **{number: getattr(report, number) for number in names},
         "skipped": len(report.skipped),
         "failed": failed,
         "chunks": report.chunks,
@@ -108,13 +144,15 @@ def _summary(report: IngestReport) -> str:
     return "\n".join(lines)
 
 
-def _tell(report: IngestReport, *, quiet: bool, verbose: bool) -> None:
+def _tell(rag: Rag, report: IngestReport, *, quiet: bool, verbose: bool) -> None:
     """Say what failed, what was guessed, and what was skipped though its name said otherwise."""
     most = None if verbose else SHOWN
-    _tell_some([f"failed: {f.path}: {f.reason}" for f in report.failed], most)
-    _tell_some([f"note: {path}: {text}" for path, text in report.notes], most, quiet=quiet)
+    _tell_some([f"failed: {name(rag, f.path)}: {f.reason}" for f in report.failed], most)
+    _tell_some(
+        [f"note: {name(rag, path)}: {text}" for path, text in report.notes], most, quiet=quiet
+    )
     odd = [s for s in report.skipped if verbose or s.reason.startswith("binary: ")]
-    _tell_some([f"skipped: {s.path}: {s.reason}" for s in odd], most, quiet=quiet)
+    _tell_some([f"skipped: {name(rag, s.path)}: {s.reason}" for s in odd], most, quiet=quiet)
 
 
 def _tell_some(lines: list[str], most: int | None, *, quiet: bool = False) -> None:
@@ -124,18 +162,36 @@ def _tell_some(lines: list[str], most: int | None, *, quiet: bool = False) -> No
         notice(f"... and {len(lines) - most} more: -v says all", quiet=quiet)
 
 
-def _dry_run(rag: Rag, paths: tuple[str, ...], *, as_json: bool) -> int:
-    surveyed = rag.survey(*paths)
-    rows = [(relative(found.path), "read", size(found.size)) for found in surveyed.fresh]
-    rows += [(path, "unchanged", "") for path in surveyed.unchanged]
-    rows += [(path, "remove", "no longer there") for path in surveyed.vanished]
-    rows += [(skipped.path, "skip", skipped.reason) for skipped in surveyed.skipped]
-    rows += [(failed.path, "fail", failed.reason) for failed in surveyed.failed]
-    rows.sort()
+def _dry_run(rag: Rag, paths: tuple[str, ...], *, reread: bool, as_json: bool, quiet: bool) -> int:
+    from ragkit.types import Progress
+
+    printer = ProgressPrinter(quiet=quiet, shown=partial(name, rag))
+    counted = count(1)
+    found = rag.plan(
+        *paths,
+        reread=reread,
+        progress=lambda planned: printer(Progress("plan", planned.path, next(counted))),
+    )
+    printer.clear()
     if as_json:
-        print_json([{"path": path, "action": what, "reason": why} for path, what, why in rows])
-    else:
-        click.echo(table(rows, ("path", "action", "reason")))
+        keys = ("path", "action", "reason")
+        files = [
+            {**{key: getattr(p, key) for key in keys}, "bytes": p.size, "passages": p.passages}
+            for p in found.files
+        ]
+        counts = ("passages", "texts", "tokens", "requests", "seconds")
+        estimate = {key: getattr(found, key) for key in counts}
+        print_json({"files": files, "estimate": estimate})
+        return 0
+    rows = [
+        (rag.shown_path(p.path), p.action, p.reason or (size(p.size) if p.size else ""))
+        for p in found.files
+    ]
+    click.echo(table(rows, ("path", "action", "reason")))
+    costs = [f"about {found.tokens} tokens"]
+    costs += [f"{found.requests} requests"] if found.requests else []
+    costs += [f"about {duration(found.seconds)}"] if found.seconds else []
+    click.echo(f"\n{found.passages} passages, {found.texts} to embed: {', '.join(costs)}")
     return 0
 
 
@@ -159,21 +215,26 @@ def status(index: str | None, as_json: bool) -> None:
             print_json(value)
             return
         rows: list[tuple[str, object]] = [
-            ("index", relative(found.index)),
+            ("index", rag.shown_path(found.index)),
             ("files", found.files),
             ("passages", f"{found.chunks} of at most {found.chunk_tokens} tokens"),
             ("embedder", f"{found.embedder}, {found.dim} dimensions"),
+            *(
+                [("waiting", WAITING.format(found.without_vectors))]
+                if found.without_vectors
+                else []
+            ),
             ("languages", ", ".join(found.languages)),
             ("size", size(found.bytes)),
-            ("ingested", ", ".join(found.roots)),
+            ("ingested", ", ".join(map(rag.shown_path, found.roots))),
         ]
-        rows += [("failed", f"{f.path}: {f.reason}") for f in found.failed]
+        rows += [("failed", f"{rag.shown_path(f.path)}: {f.reason}") for f in found.failed]
         rows += [
-            ("no text", f"{path}, pages {', '.join(map(str, pages))}")
+            ("no text", f"{rag.shown_path(path)}, pages {', '.join(map(str, pages))}")
             for path, pages in found.pages_without_text
         ]
-        for name, fact in rows:
-            click.echo(f"{name:<10} {fact}")
+        for label, fact in rows:
+            click.echo(f"{label:<10} {printable(str(fact))}")
 
 
 @cli.command(short_help="List the files of the index.")
@@ -198,37 +259,47 @@ def ls(index: str | None, as_json: bool) -> None:
         click.echo(table(rows, ("path", "type", "passages", "pages", "state", "title")))
 
 
-@cli.command(short_help="Print the text of a file, or some of its lines.")
-@click.argument("place", metavar="PATH[:LINES]")
+@cli.command(short_help="Print the text of a file, or some of its lines, or a page.")
+@click.argument("place", metavar="PATH[:LINES|#page=N]")
 @index_option
 @json_option
 def show(place: str, index: str | None, as_json: bool) -> None:
-    """Print the text of a file as the index has it, or some of its lines.
+    """Print the text of a file as the index has it, or some of its lines, or one page.
 
     \b
         ragkit show sample_corpus/keep-alive.md:1-5
+        ragkit show 'guide.pdf#page=2'
     """
-    import re
-
     from ragkit.rag import Rag
 
     with Rag(index) as rag:
-        found = re.fullmatch(r"(.+?):(\d+)(?:-(\d+))?", place)
-        path = found[1] if found else place
-        text = rag.text(path)
-        if found:
-            lines = re.split(r"(?<=\n)|(?<=\r)(?!\n)", text)
-            first, last = int(found[2]), int(found[3] or found[2])
-            if not 1 <= first <= last <= len(lines):
-                raise ConfigError(
-                    f"{path} has lines 1 to {len(lines)}, not {place.rpartition(':')[2]}",
-                    hint=f"ragkit show {path}",
-                )
-            text = "".join(lines[first - 1 : last])
-        if as_json:
-            print_json({"path": path, "text": text})
-        else:
-            click.echo(text, nl=not text.endswith("\n"))
+        path, text = _shown(rag, place)
+    if as_json:
+        print_json({"path": path, "text": text})
+    elif sys.stdout.isatty():
+        click.echo(printable(text, keep="\n\t"), nl=not text.endswith("\n"))
+    else:
+        write_as_it_is(text)
+
+
+def _shown(rag: Rag, place: str) -> tuple[str, str]:
+    """Return the path in ``PATH[:LINES|#page=N]``, and the text that it names."""
+    with suppress(NoSuchPathError):  # a name may end as a place does
+        return place, rag.text(place)
+    if found := re.fullmatch(r"(.+)#page=(\d{1,9})", place, re.S):
+        return found[1], rag.text(found[1], page=int(found[2]))
+    found = re.fullmatch(r"(.+):(\d+)(?:-(\d+))?", place, re.S)
+    if not found:
+        return place, rag.text(place)
+    path = found[1]
+    lines = re.split(r"(?<=\n)|(?<=\r)(?!\n)", rag.text(path))
+    first, last = int(found[2]), int(found[3] or found[2])
+    if not 1 <= first <= last <= len(lines):
+        raise ConfigError(
+            f"{path} has lines 1 to {len(lines)}, not {place.rpartition(':')[2]}",
+            hint=f"ragkit show {path}",
+        )
+    return path, "".join(lines[first - 1 : last])
 
 
 @cli.command(short_help="Drop files from the index.")
@@ -246,10 +317,10 @@ def rm(paths: tuple[str, ...], index: str | None, as_json: bool, quiet: bool) ->
 
     with Rag(index) as rag:
         removed = rag.remove(*paths)
-    if as_json:
-        print_json({"removed": removed})
-    else:
-        click.echo("\n".join(f"removed {path}" for path in removed))
+        if as_json:
+            print_json({"removed": removed})
+        else:
+            click.echo("\n".join(f"removed {name(rag, path)}" for path in removed))
     notice(
         "an ingest of their folder brings them back, unless .ragkitignore names them", quiet=quiet
     )
@@ -266,12 +337,15 @@ def check(index: str | None, as_json: bool) -> int:
     """
     from ragkit.rag import Rag
 
-    with Rag(index) as rag:
+    with Rag(index, notify=notices(quiet=False)) as rag:
         damages = rag.check()
     if as_json:
         print_json({"whole": not damages, "damages": damages})
     else:
-        click.echo("\n".join(damages) or "the index is whole")
+        click.echo("\n".join(map(printable, damages)) or "the index is whole")
     if damages:
-        notice("hint: 'ragkit ingest' mends caches; 'ragkit ingest PATH --reread' a damaged file")
+        notice(
+            "hint: 'ragkit ingest' mends caches, 'ragkit ingest --reread' the rest;"
+            " if not, delete the index's folder and ingest again"
+        )
     return DAMAGED if damages else 0

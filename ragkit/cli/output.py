@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from ragkit.text.surrogates import encodable
 
 if TYPE_CHECKING:
     from ragkit.query import Answer
@@ -23,7 +26,17 @@ EVERY_S = 5.0  # between lines of progress where there is no terminal
 
 def print_json(value: object) -> None:
     """Print one object on one line, at once."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    click.echo(encodable(json.dumps(value, ensure_ascii=False)))
+    sys.stdout.flush()
+
+
+def write_as_it_is(text: str) -> None:
+    """Write a text to standard output byte for byte, its line ends and escapes too."""
+    binary = getattr(sys.stdout, "buffer", None)  # a notebook's has none
+    if binary is None:
+        sys.stdout.write(text)
+    else:
+        binary.write(text.encode())
     sys.stdout.flush()
 
 
@@ -40,11 +53,17 @@ def hit_json(hit: Hit) -> dict[str, object]:
         "lines": list(chunk.lines),
         "headings": list(chunk.headings),
         "text": chunk.text,
+        **({"also": list(hit.also)} if hit.also else {}),
     }
 
 
 def answer_json(answer: Answer) -> dict[str, object]:
     """Return an answer as ``ask --json`` has it; waits for the whole of it."""
+    usage = answer.usage
+    counts = usage and {
+        "prompt_tokens": usage.prompt_tokens,
+        "answer_tokens": usage.answer_tokens,
+    }
     return {
         "question": answer.question,
         "answer": answer.text,
@@ -58,27 +77,60 @@ def answer_json(answer: Answer) -> dict[str, object]:
                 "page": c.page,
                 "lines": list(c.lines),
                 "text": c.text,
+                **({"also": list(c.also)} if c.also else {}),
             }
             for c in answer.citations
         ],
         "model": answer.model,
         "embedder": answer.embedder,
-        "usage": answer.usage,
+        "usage": counts,
         "degraded": list(answer.degraded),
+        **({"notes": list(answer.notes)} if answer.notes else {}),
     }
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    r"""Return ``text`` with its control characters escaped, but those to keep.
+
+    A terminal obeys what a file's text or name may hold, and a table has a line a row.
+
+    >>> printable("a\x1b[2Jb\nc\u009b"), printable("a\r\nb\rc\td", keep="\n\t")
+    ('a\\x1b[2Jb\\nc\\x9b', 'a\r\nb\\rc\td')
+    """
+
+    def escaped(found: re.Match[str]) -> str:
+        return found[0] if found[0] in keep else found[0].encode("unicode_escape").decode()
+
+    ends = r"\r(?!\n)" if "\n" in keep else r"\r"
+    return re.sub(rf"{ends}|[\x00-\x0c\x0e-\x1f\x7f-\x9f]", escaped, text)
+
+
+def name(rag: Rag, path: str) -> str:
+    """Return a stored path as it is printed: as seen from the working folder, on one line."""
+    return printable(rag.shown_path(path))
 
 
 def place(rag: Rag, path: str, lines: tuple[int, int], page: int | None) -> str:
     """Return where a passage stands, such as ``docs/a.md:3-5`` or ``guide.pdf#page=2``."""
-    shown = rag.shown_path(path)
+    shown = name(rag, path)
     if page is not None:
         return f"{shown}#page={page}"
     return f"{shown}:{lines[0]}" + (f"-{lines[1]}" if lines[1] > lines[0] else "")
 
 
+def others(rag: Rag, also: Sequence[str]) -> str:
+    """Return the other files that hold the same passage, as they stand behind the first."""
+    return f" (also {', '.join(name(rag, path) for path in also)})" if also else ""
+
+
 def citation_line(rag: Rag, citation: Citation) -> str:
-    """Return the line under an answer that says where a marker leads."""
-    return f"[{citation.marker}] {place(rag, citation.path, citation.lines, citation.page)}"
+    """Return the line under an answer that says where a marker leads: a link, where it can be."""
+    where = place(rag, citation.path, citation.lines, citation.page)
+    if sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+        address = Path(rag.shown_path(citation.path)).absolute().as_uri()
+        address += f"#page={citation.page}" if citation.page else ""
+        where = f"\x1b]8;;{address}\x1b\\{where}\x1b]8;;\x1b\\"
+    return f"[{citation.marker}] {where}{others(rag, citation.also)}"
 
 
 def table(rows: Iterable[Sequence[object]], head: Sequence[str]) -> str:
@@ -89,7 +141,9 @@ def table(rows: Iterable[Sequence[object]], head: Sequence[str]) -> str:
     说明.md  3
     a.md     12
     """
-    cells = [[str("" if cell is None else cell) for cell in row] for row in (head, *rows)]
+    cells = [
+        [printable(str("" if cell is None else cell)) for cell in row] for row in (head, *rows)
+    ]
     widths = [max(_width(row[i]) for row in cells) for i in range(len(head))]
     lines = []
     for row in cells:
@@ -105,11 +159,6 @@ def _width(text: str) -> int:
     )
 
 
-def relative(path: str) -> str:
-    """Return a path as seen from the working folder."""
-    return os.path.relpath(path) if Path(path).is_relative_to(Path.cwd()) else path
-
-
 def size(count: float) -> str:
     """Return a number of bytes for people.
 
@@ -123,11 +172,21 @@ def size(count: float) -> str:
     return f"{count:.1f} GB"
 
 
+def duration(seconds: float) -> str:
+    """Return a time for people.
+
+    >>> duration(0.2), duration(75), duration(9000)
+    ('1 s', '75 s', '150 min')
+    """
+    return f"{max(round(seconds), 1)} s" if seconds < 100 else f"{round(seconds / 60)} min"
+
+
 class ProgressPrinter:
     """Draws progress on a terminal; elsewhere says a line every few seconds."""
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, *, quiet: bool, shown: Callable[[str], str] = str) -> None:
         self._quiet = quiet
+        self._shown = shown  # turns a stored path into what is printed
         self._terminal = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
         self._began = self._last = time.monotonic()
 
@@ -143,13 +202,16 @@ class ProgressPrinter:
         """Return what is said of a step: done and total, rate, time left, the file in hand."""
         if step.stage == "walk":
             return "looking for files"
+        if step.stage == "plan":
+            return f"{step.files_done} files looked at: {self._shown(step.path)}"
         if step.stage == "publish":
             return "writing the search files"
         rate = step.bytes_done / max(seconds, 1e-6)
         left = (step.bytes_total - step.bytes_done) / max(rate, 1.0)
         return (
             f"{step.files_done}/{step.files_total} files, {step.report.embedded} texts embedded,"
-            f" {size(rate)}/s, {left:.0f} s left: {relative(step.path)}"
+            f" {size(rate)}/s, {left:.0f} s left"
+            + (f": {self._shown(step.path)}" if step.path else "")
         )
 
     def _print(self, line: str) -> None:

@@ -2,6 +2,9 @@
 
 * ``folder``: finding, making and opening an index; the writer's lock
 * ``survey``: holding the files on disk against it
+* ``plan``: what an ingest would do and cost
+* ``tally``: counting what it does
+* ``removal``: taking files out
 * ``caches``: bringing the caches up to date, and telling whether they are whole
 * ``inventory``: saying what an index holds
 * ``snapshot``: searching one state of the index

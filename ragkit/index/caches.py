@@ -17,9 +17,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from ragkit.catalog import CacheRecord, Catalog, Content, StoredChunk
-from ragkit.chunking import heading_path
 from ragkit.errors import IndexWriteError
 from ragkit.lexical import Entry, write_lexical
+from ragkit.text.headings import heading_path
 from ragkit.text.words import terms
 
 ADDITION_SHARE = 0.25  # of the large file: a larger addition is merged with it
@@ -155,18 +155,26 @@ def is_whole(record: CacheRecord, folder: Path, *, wholly: bool = False) -> bool
 
 
 def damages(catalog: Catalog, folder: Path) -> list[str]:
-    """Return a line for each cache that is missing, behind the catalog or not what was written."""
-    found = []
-    for kind, table in zip(KINDS, ("vectors", "chunks"), strict=True):
-        records = catalog.ledger.caches(kind)
-        found += [
-            f"{kind} cache: {record.name} is missing or not what was written"
-            for record in records
-            if not is_whole(record, folder, wholly=True)
-        ]
-        if (records[-1].last_id if records else 0) < catalog.last_id(table):
-            found.append(f"{kind} cache: behind the catalog")
-    return found
+    """Return a line for each cache that is missing or not what was written."""
+    return [
+        f"{kind} cache: {record.name} is missing or not what was written"
+        for kind in KINDS
+        for record in catalog.ledger.caches(kind)
+        if not is_whole(record, folder, wholly=True)
+        # A writer may have published the next generation meanwhile, and removed this one.
+        and record in catalog.ledger.caches(kind)
+    ]
+
+
+def lagging(catalog: Catalog) -> list[str]:
+    """Return the kinds of caches that do not hold all rows yet: a run is on, or was killed."""
+    tables = dict(zip(KINDS, ("vectors", "chunks"), strict=True))
+    return [
+        kind
+        for kind, table in tables.items()
+        if max((record.last_id for record in catalog.ledger.caches(kind)), default=0)
+        < catalog.last_id(table)
+    ]
 
 
 def _next_generation(catalog: Catalog) -> str:

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-import os.path
+import os
+import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import filelock
+import numpy as np
 
 from ragkit.catalog import FILE, UNFINISHED, Catalog
-from ragkit.errors import IndexLockedError, IndexMissingError, IndexStaleError, IndexWriteError
+from ragkit.errors import (
+    ConfigError,
+    IndexLockedError,
+    IndexMissingError,
+    IndexStaleError,
+    IndexWriteError,
+    NoSuchPathError,
+)
+from ragkit.protocols import Embedder, ServedEmbedder
 
 NAME = ".ragkit"
 LOCK = "writer.lock"
+PACE = "tokens_per_s"  # what the last long ingest embedded, in the catalog's facts
+LEFTOVER = re.compile(rf"dense-\d{{6,}}\.faiss|lexical-\d{{6,}}|{re.escape(FILE)}-\w+")
+SAME_COSINE = 0.995  # of one text's vectors; another device or rounding stays above .999
 
 
 def find(start: Path) -> Path | None:
@@ -23,6 +37,35 @@ def find(start: Path) -> Path | None:
         if (folder / NAME / FILE).is_file():
             return folder / NAME
     return None
+
+
+def locate(index: str | Path | None) -> tuple[Path | None, Path]:
+    """Return the index folder, None if there is none, and where it is or would be made.
+
+    Args:
+        index: the folder, if it was named.
+
+    Raises:
+        NoSuchPathError: the working folder was deleted meanwhile.
+        ConfigError: the folder's path is not UTF-8, which the search files cannot have.
+    """
+    try:
+        here = Path.cwd()
+    except FileNotFoundError as error:
+        raise NoSuchPathError(
+            "the working folder is no longer there", hint="go to one that is: cd FOLDER"
+        ) from error
+    folder = here / index if index else find(here)
+    home = folder or here / NAME
+    try:
+        str(home).encode()
+    except UnicodeEncodeError as error:
+        shown = os.fsencode(home).decode("utf-8", "backslashreplace")
+        raise ConfigError(
+            f"no index can be at {shown}: its path is not UTF-8",
+            hint="rename that folder, or name another with --index",
+        ) from error
+    return folder, home
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +102,16 @@ class Index:
                 f"{folder} is a file, not the folder of an index", hint="name another with --index"
             )
         catalog = Catalog.open(folder, writing=writing)
-        facts = {name: catalog.ledger.meta(name) or "" for name in Maker.__slots__}
-        if not all(facts.values()):
+        try:
+            with catalog.errors():
+                facts = {name: catalog.ledger.meta(name) or "" for name in Maker.__slots__}
+            if not all(facts.values()):
+                raise IndexStaleError(
+                    f"the index at {folder} was never finished", hint=f"delete {folder} and ingest"
+                )
+        except BaseException:
             catalog.close()
-            raise IndexStaleError(
-                f"the index at {folder} was never finished", hint=f"delete {folder} and ingest"
-            )
+            raise
         maker = Maker(
             facts["embedder"], facts["fingerprint"], int(facts["dim"]), int(facts["chunk_tokens"])
         )
@@ -72,7 +119,7 @@ class Index:
 
     @classmethod
     def create(cls, folder: Path, maker: Maker) -> Index:
-        """Make an empty index in ``folder``.
+        """Make an empty index in ``folder``; what an index there has left behind goes.
 
         Raises:
             IndexWriteError: the folder holds other things, or cannot be written.
@@ -82,8 +129,11 @@ class Index:
         facts = {name: str(getattr(maker, name)) for name in Maker.__slots__}
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            others = [file.name for file in folder.iterdir() if not file.name.startswith(ours)]
+            files = [file for file in folder.iterdir() if not file.name.startswith(ours)]
+            others = [file.name for file in files if not LEFTOVER.fullmatch(file.name)]
             if not others:
+                for file in files:
+                    shutil.rmtree(file) if file.is_dir() else file.unlink()
                 return cls(folder, Catalog.create(folder, facts), maker)
         except OSError as error:
             raise _cannot_write(folder, error) from error
@@ -107,7 +157,8 @@ class Index:
                 f"the index at {self.folder} was made with the embedder {self.maker.embedder}"
                 f" ({self.maker.fingerprint}), not {maker.embedder} ({maker.fingerprint}):"
                 " their vectors cannot be compared",
-                hint=f"make another with --index FOLDER, or delete {self.folder} and ingest again",
+                hint="'ragkit ingest --reembed' embeds all passages with the one you name;"
+                " or make another index with --index FOLDER",
             )
         if maker.chunk_tokens != self.maker.chunk_tokens:
             raise IndexStaleError(
@@ -115,6 +166,67 @@ class Index:
                 f" not {maker.chunk_tokens}",
                 hint="leave chunk_tokens as it was, or make another index with --index FOLDER",
             )
+
+    def remake(self, maker: Maker, embedder: Embedder) -> None:
+        """Drop all vectors and take those of another embedder from now on.
+
+        Until an ingest has embedded them anew, passages are found by their words.
+        """
+        with self.catalog.transaction():
+            self.catalog.vectors.forget()
+            self.catalog.ledger.set_caches("dense", [])
+            for name in Maker.__slots__:
+                self.catalog.ledger.set_meta(name, str(getattr(maker, name)))
+        self.maker = maker
+        self.remember(embedder)
+
+    def remember(self, embedder: Embedder) -> None:
+        """Keep what a later drift of the embedder's vectors is told by."""
+        if isinstance(embedder, ServedEmbedder):
+            with self.catalog.transaction():
+                self.catalog.ledger.set_meta("embedder_version", embedder.version())
+                self.catalog.ledger.set_meta("embedder_probe", embedder.probe().tobytes().hex())
+
+    def admit(self, embedder: Embedder) -> None:
+        """Refuse an embedder whose vectors have changed; remember what it is like now.
+
+        Raises:
+            IndexStaleError: as ``require_same_vectors``.
+        """
+        if self.catalog.ledger.meta("embedder_version") is None or self.require_same_vectors(
+            embedder
+        ):
+            self.remember(embedder)
+
+    def require_same_vectors(self, embedder: Embedder) -> bool:
+        """Refuse an embedder that gives texts other vectors than it did; say whether it was asked.
+
+        A server's release and a model's digest say that vectors may differ, not whether they do:
+        one model and text had a cosine of 0.85 between two releases, and 1.0 between others. So a
+        fixed text is embedded again when either has changed.
+
+        Raises:
+            IndexStaleError: its vector is another one than the index saw.
+        """
+        known = self.catalog.ledger.meta("embedder_version")
+        if known is None or not isinstance(embedder, ServedEmbedder):
+            return False
+        version = embedder.version()
+        if version == known:
+            return False
+        probe = np.frombuffer(
+            bytes.fromhex(self.catalog.ledger.meta("embedder_probe") or ""), "<f4"
+        )
+        cosine = float(embedder.probe() @ probe)
+        if cosine < SAME_COSINE:
+            raise IndexStaleError(
+                f"{embedder.name} gives other vectors than those of the index at {self.folder}:"
+                f" a fixed text has a cosine of {cosine:.2f} with its own (seen then: {known},"
+                f" now: {version})",
+                hint="'ragkit ingest --reembed' embeds all passages again;"
+                " 'ragkit search --mode lexical' works meanwhile",
+            )
+        return True
 
     def stored_path(self, path: Path) -> str:
         """Return ``path`` as the catalog keeps it: relative to the base where it lies below."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ragkit.errors import NoSuchPathError
+from ragkit.errors import ConfigError, NoSuchPathError
 from ragkit.index.caches import damages as cache_damages
+from ragkit.index.caches import lagging as cache_lag
 from ragkit.index.folder import Index
+from ragkit.loading.pdf import BETWEEN
 from ragkit.types import Listed, Status
 
 
@@ -15,7 +17,9 @@ def status(index: Index) -> Status:
     catalog, maker = index.catalog, index.maker
     with catalog.snapshot():
         contents = catalog.texts.contents()
-        homes = catalog.texts.paths_of(contents)
+        homes = catalog.texts.paths_of(
+            id_ for id_, content in contents.items() if content.pages_without_text
+        )
         blank = sorted(
             (path, content.pages_without_text)
             for id_, content in contents.items()
@@ -27,6 +31,7 @@ def status(index: Index) -> Status:
             files=catalog.count("sources"),
             chunks=catalog.count("chunks"),
             vectors=catalog.count("vectors"),
+            without_vectors=sum(catalog.texts.waiting().values()),
             embedder=maker.embedder,
             dim=maker.dim,
             chunk_tokens=maker.chunk_tokens,
@@ -44,28 +49,38 @@ def listing(index: Index) -> list[Listed]:
     with catalog.snapshot():
         contents = catalog.texts.contents()
         counts = catalog.texts.chunk_counts()
+        waiting = catalog.texts.waiting()
         failed = {failure.path for failure in catalog.ledger.failures()}
-        sources, _ = catalog.texts.sources()
+        sources = catalog.texts.require_sources()
     found = [Listed(path, "", "", 0, None, "failed") for path in failed - sources.keys()]
     for path, source in sources.items():
+        if source.content not in contents:
+            raise catalog.texts.damaged([source.content], "the text")
         content = contents[source.content]
         chunks = counts.get(source.content, 0)
-        if path in failed:
+        is_partial = content.pages_without_text or source.content in waiting
+        if path in failed and source.content not in waiting:
             state = "stale"
         elif not chunks:
             state = "empty"
         else:
-            state = "partial" if content.pages_without_text else "indexed"
+            state = "partial" if is_partial else "indexed"
         pages = content.pages or None
         found.append(Listed(path, content.title, content.type, chunks, pages, state))
     return sorted(found, key=lambda listed: listed.path)
 
 
-def text_of(index: Index, path: str | Path) -> str:
-    """Return the text of a source, named by where it is or as it is stored.
+def text_of(index: Index, path: str | Path, page: int | None = None) -> str:
+    """Return the text of a source, or of one of its pages, from 1.
+
+    Args:
+        index: the index that has it.
+        path: where the source is, or as it is stored.
+        page: None for all of the text.
 
     Raises:
         NoSuchPathError: the index does not have it.
+        ConfigError: it does not have the page.
         IndexDamagedError: it is not what was written.
     """
     texts = index.catalog.texts
@@ -73,14 +88,30 @@ def text_of(index: Index, path: str | Path) -> str:
         sources, _ = texts.sources()
         for stored in (index.stored_path(Path(path)), str(path)):
             if stored in sources:
-                return texts.text(sources[stored].content)
+                content = sources[stored].content
+                text = texts.text(content)
+                return text if page is None else _page(text, texts.page_starts(content), path, page)
+        texts.require_sources()  # a damaged row may be the one that was meant
     raise NoSuchPathError(f"the index has no {path}", hint="'ragkit ls' lists what it has")
+
+
+def _page(text: str, starts: list[int], path: str | Path, page: int) -> str:
+    if not 1 <= page <= len(starts):
+        pages = f"pages 1 to {len(starts)}, not {page}" if starts else "no pages"
+        raise ConfigError(f"{path} has {pages}", hint=f"ragkit show {path}")
+    end = (*starts, len(text) + len(BETWEEN))[page] - len(BETWEEN)
+    return text[starts[page - 1] : end]
 
 
 def damages(index: Index) -> list[str]:
     """Read every row and file of an index; return a line for each that is damaged."""
     with index.catalog.snapshot():
-        return [
-            *index.catalog.damages(index.maker.dim),
-            *cache_damages(index.catalog, index.folder),
-        ]
+        found = index.catalog.damages(index.maker.dim)
+    with index.catalog.errors():
+        return found + cache_damages(index.catalog, index.folder)
+
+
+def lagging(index: Index) -> list[str]:
+    """Return the kinds of caches that are behind the catalog, which is no damage."""
+    with index.catalog.snapshot():
+        return cache_lag(index.catalog)

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from ragkit.catalog import Source
-from ragkit.errors import NoSuchPathError
+from ragkit.errors import NoSuchPathError, NothingFoundError
 from ragkit.index.folder import Index
 from ragkit.loading import BINARY_SUFFIXES
-from ragkit.loading.walk import Found, walk
+from ragkit.loading.walk import HIDDEN, Found, walk
 from ragkit.types import Failure, Skipped
 
+STAYS = "it held stay in the index until 'ragkit rm' drops them"
 SAME_TICK_NS = 2_000_000_000  # a file changed this shortly before it was read is read again
 
 
@@ -20,12 +21,15 @@ SAME_TICK_NS = 2_000_000_000  # a file changed this shortly before it was read i
 class Survey:
     """What lies below the roots, before anything is read."""
 
-    fresh: tuple[Found, ...]  # new, or changed by size or time
+    fresh: tuple[Found, ...]  # new, changed by size or time, or with passages without vectors
     unchanged: tuple[str, ...]  # stored paths
     skipped: tuple[Skipped, ...]
     failed: tuple[Failure, ...]  # folders that cannot be listed, names that are no text
     vanished: tuple[str, ...]  # stored paths that are no longer there
     sources: dict[str, Source]  # what the index had
+    damaged: tuple[str, ...]  # stored paths of rows to drop: their files are among the fresh
+    roots: tuple[str, ...]  # stored paths of those to remember
+    notes: tuple[tuple[str, str], ...]  # (path, what is to be said of it)
 
 
 def require(roots: Sequence[Path]) -> None:
@@ -37,6 +41,25 @@ def require(roots: Sequence[Path]) -> None:
     for root in roots:
         if not root.exists():
             raise NoSuchPathError(f"no such file or folder: {root}", hint="check its spelling")
+
+
+def roots_to_walk(index: Index, given: Sequence[Path]) -> list[Path]:
+    """Return what was given and the roots below it; all roots there ever were if nothing was.
+
+    Raises:
+        NothingFoundError: nothing was given, and there is no root.
+    """
+    with index.catalog.errors():
+        known = index.catalog.ledger.roots()
+    stored = [index.stored_path(path) for path in given]
+    roots = [
+        index.full_path(root)
+        for root in known
+        if not given or (root not in stored and any(is_below(root, path) for path in stored))
+    ]
+    if not given and not roots:
+        raise NothingFoundError("no folder was ever ingested", hint="ragkit ingest FOLDER")
+    return [*given, *roots]
 
 
 def survey(
@@ -54,17 +77,18 @@ def survey(
         stored: turns a path into the form the catalog keeps.
         reread: treat every file as changed.
     """
-    sources, _ = index.catalog.texts.sources() if index else ({}, [])
+    sources, damaged = index.catalog.texts.sources() if index else ({}, [])
+    known = index.catalog.ledger.roots() if index else []
+    waiting = index.catalog.texts.waiting() if index else {}
     fresh: list[Found] = []
     unchanged: list[str] = []
     skipped: list[Skipped] = []
     failed: list[Failure] = []
-    vanished: dict[str, None] = {}  # in order, a path below two roots once
     seen: set[str] = set()
+    walked: list[str] = []
+    bare: list[str] = []  # roots that are empty: it may be a disk that is not mounted
     for root in roots:
         if not root.exists():
-            reason = "no longer there; what it held stays in the index until 'ragkit rm' drops it"
-            failed.append(Failure(stored(root), "read", reason, permanent=False))
             continue
         empty = True
         for found in walk(root):
@@ -74,6 +98,7 @@ def survey(
                 continue
             if isinstance(found, Skipped):
                 skipped.append(replace(found, path=path))
+                empty = empty and found.reason == HIDDEN
                 continue
             empty = False
             if path in seen:
@@ -82,23 +107,49 @@ def survey(
                 skipped.append(Skipped(path, "binary, by its name"))
                 continue
             seen.add(path)
-            known = sources.get(path)
-            if known and not reread and _same(found, known):
+            source = sources.get(path)
+            if source and not reread and source.content not in waiting and _same(found, source):
                 unchanged.append(path)
             else:
                 fresh.append(found)
-        if not empty:  # an empty folder may be a disk that is not mounted
-            spared = [failure.path for failure in failed]
-            vanished |= {
-                path: None
-                for path in sources
-                if path not in seen
-                and is_below(path, stored(root))
-                and not any(is_below(path, folder) for folder in spared)
-            }
+        (walked if not empty else bare).append(stored(root))
+    mine = [stored(root) for root in roots]
+    missing = {path for path, root in zip(mine, roots, strict=True) if not root.exists()}
+    # Below a root that is there and not empty, a root that is missing was merely deleted.
+    deleted = {path for path in missing if any(is_below(path, root) for root in walked)}
+    spared = [*bare, *(failure.path for failure in failed)]
+    vanished = [
+        path
+        for path in sources
+        if path not in seen
+        and any(is_below(path, root) for root in walked)
+        and not any(is_below(path, folder) for folder in spared)
+    ]
+    reason = f"no longer there; the files that {STAYS}"
+    failed += [Failure(path, "read", reason, permanent=False) for path in sorted(missing - deleted)]
+    counts = {root: sum(is_below(path, root) for path in sources) for root in bare}
+    notes = [(root, f"it is empty; the {n} files that {STAYS}") for root, n in counts.items() if n]
     return Survey(
-        tuple(fresh), tuple(unchanged), tuple(skipped), tuple(failed), tuple(vanished), sources
+        tuple(fresh),
+        tuple(unchanged),
+        tuple(skipped),
+        tuple(failed),
+        tuple(vanished),
+        sources,
+        tuple(_to_drop(known, damaged, mine)),
+        tuple(path for path in mine if path not in deleted),
+        tuple(notes),
     )
+
+
+def _to_drop(known: Sequence[str], damaged: Sequence[str], roots: Sequence[str]) -> list[str]:
+    """Return the damaged paths below ``roots`` or below no known root: they may lead anywhere."""
+    return [
+        path
+        for path in damaged
+        if any(is_below(path, root) for root in roots)
+        or not any(is_below(path, root) for root in known)
+    ]
 
 
 def _same(found: Found, known: Source) -> bool:

@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ragkit import Rag
-from ragkit.chat_models import QuotingAnswerer
-from ragkit.embedding import WordLlamaEmbedder
+from ragkit.chat_models.quoting import QuotingAnswerer
+from ragkit.embedding.wordllama import WordLlamaEmbedder
 from ragkit.grounding import PASSAGES, evidence
 from ragkit.query import search
 from ragkit.text.words import query_terms

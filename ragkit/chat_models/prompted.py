@@ -1,0 +1,106 @@
+"""Answers by a chat model, from a prompt that holds the passages; a cut prompt is told."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+
+from ragkit.errors import ContextLengthError
+from ragkit.prompting import RULES, build_prompt
+from ragkit.protocols import ChatModel
+from ragkit.text.tokens import estimate_tokens
+from ragkit.types import Hit, Outcome, Prompt, Usage
+
+MARGIN = 1.25  # real tokens for an estimated one, at most, in running text of most languages
+LEAST_SHARE = 0.45  # of the estimate: Chinese is two thirds with some vocabularies
+CUT_WITHIN = 8  # tokens that a prompt which fills the context may lack
+
+
+@dataclass(frozen=True, slots=True)
+class PromptedAnswerer:
+    """Asks a chat model, with as many passages as the budget holds, the best first.
+
+    The context is the same for every question under the same settings: another one would make the
+    server load the model again.
+    """
+
+    model: ChatModel
+    budget_tokens: int = 2000  # of sources and question, estimated
+    answer_tokens: int = 1024  # most of an answer
+
+    @property
+    def name(self) -> str:
+        """Name shown with the answer."""
+        return self.model.name
+
+    def __call__(self, question: str, hits: Sequence[Hit]) -> Generator[str, None, Outcome]:
+        """Yield the answer piece by piece; return what it cost and what was left out.
+
+        Raises:
+            ContextLengthError: not even the first passage fits.
+            OllamaError: the server failed.
+        """
+        rules = estimate_tokens(RULES)
+        needed = int((self.budget_tokens + rules) * MARGIN) + self.answer_tokens
+        context = self.model.context_tokens(needed)
+        answer_tokens = min(self.answer_tokens, context // 2)
+        budget = min(self.budget_tokens, int((context - answer_tokens) / MARGIN) - rules)
+        while True:
+            prompt = build_prompt(question, hits, budget_tokens=budget)
+            try:
+                usage = yield from self.model.stream(
+                    prompt, context_tokens=context, answer_tokens=answer_tokens
+                )
+            except ContextLengthError as error:
+                if prompt.hits == 1 and budget < self.budget_tokens // 8:
+                    raise
+                budget = _smaller(budget, error)
+                continue
+            return Outcome(usage, tuple(_notes(prompt, hits, context, usage)))
+
+
+def _smaller(budget: int, error: ContextLengthError) -> int:
+    """Return a budget that should fit, by what the server counted, else half of it."""
+    if error.n_ctx and error.n_prompt_tokens:
+        return min(int(budget * 0.9 * error.n_ctx / error.n_prompt_tokens), budget // 2)
+    return budget // 2
+
+
+def _notes(prompt: Prompt, hits: Sequence[Hit], context: int, usage: Usage) -> list[str]:
+    notes = []
+    if prompt.hits < len(hits):
+        notes.append(
+            f"the model was given {prompt.hits} of {len(hits)} passages: more did not fit"
+            " (budget_tokens)"
+        )
+    if was_cut(prompt.tokens, usage.prompt_tokens, context):
+        notes.append(
+            f"the server seems to have cut the prompt: it read {usage.prompt_tokens} tokens of"
+            f" about {prompt.tokens}, with a context of {context}; do not trust this answer,"
+            " and lower budget_tokens or update Ollama"
+        )
+    if usage.was_cut:
+        notes.append(
+            f"the answer was cut after {usage.answer_tokens} tokens: raise answer_tokens for more"
+        )
+    return notes
+
+
+def was_cut(estimated: int, read: int, context: int) -> bool:
+    """Say whether a server that read so many tokens of a prompt must have cut it.
+
+    Cut prompts fill the context, or from release 0.30.11 on about half of it; 0 is not known.
+
+    >>> was_cut(2000, 1800, 4096), was_cut(2000, 0, 4096), was_cut(5000, 4095, 4096)
+    (False, False, True)
+    >>> was_cut(4200, 2050, 4096), was_cut(3000, 500, 4096)
+    (True, True)
+    """
+    if not read:
+        return False
+    half = context - (context - 4) // 2
+    return (
+        read >= context - CUT_WITHIN
+        or read < LEAST_SHARE * estimated
+        or (abs(read - half) <= CUT_WITHIN and estimated > context * 0.7)
+    )

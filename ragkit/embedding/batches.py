@@ -1,0 +1,201 @@
+"""Send texts to be embedded in batches; find out which text a failing batch failed on.
+
+A server says that a batch failed, not on which text. A failing batch is halved until the text
+stands alone: one that is too long is embedded in parts, one that the model has no vector for costs
+itself and no other. What is wrong with the server and not with a text is raised at once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from ragkit.chunking import best_cut
+from ragkit.errors import (
+    BadVectorError,
+    ContextLengthError,
+    ModelCrashError,
+    OllamaError,
+    OllamaReplyError,
+)
+from ragkit.text.tokens import estimate_tokens
+from ragkit.types import Embedded, FloatMatrix, FloatVector
+
+Send = Callable[[Sequence[str]], FloatMatrix]  # texts -> rows that should be unit vectors of theirs
+
+# Batches of 32 to 64 texts with two in flight are near the best of two releases; a few more make
+# two requests, not three, of what an ingest hands over at once (128 texts and some).
+BATCH_TEXTS, BATCH_CHARACTERS = 72, 64_000
+NORM_TOLERANCE = 0.01
+LEAST_TOKENS = 16  # a text this short is not cut further
+IN_A_ROW = 8  # texts refused one after another: then the server is asked for one that must work
+SAMPLE = "The quick brown fox jumps over the lazy dog."
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """A text's vector, or why it has none."""
+
+    row: FloatVector | None  # (dim,), unit length
+    parts: int = 1  # the text was embedded in so many
+    reason: str = ""
+
+
+class Batches:
+    """Embeds texts by ``send``, whatever becomes of single ones.
+
+    Args:
+        send: asks the server.
+        dim: the length that vectors must have; None takes what comes.
+        batch_texts: most texts of a request.
+        in_flight: requests at once.
+    """
+
+    def __init__(
+        self,
+        send: Send,
+        *,
+        dim: int | None,
+        batch_texts: int = BATCH_TEXTS,
+        in_flight: int = 2,
+    ) -> None:
+        self._send = send
+        self._dim = dim
+        self._batch_texts = batch_texts
+        self._in_flight = in_flight
+        self._lock = threading.Lock()
+        self._refused_in_a_row = 0
+
+    def embed(self, texts: Sequence[str]) -> Embedded:
+        """Embed texts, none of them blank, in the order given.
+
+        Raises:
+            OllamaError: the server, not a text, is at fault.
+        """
+        groups = list(self._groups(texts))
+        if len(groups) < 2:
+            found = [self._group(group) for group in groups]
+        else:
+            with ThreadPoolExecutor(self._in_flight, thread_name_prefix="ragkit-batch") as pool:
+                waiting = [pool.submit(self._group, group) for group in groups]
+                try:
+                    found = [future.result() for future in waiting]
+                except BaseException:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise
+        return _embedded([vector for group in found for vector in group], self._dim)
+
+    def _groups(self, texts: Sequence[str]) -> Iterator[list[str]]:
+        requests = -(-len(texts) // self._batch_texts)
+        even = -(-len(texts) // max(requests, 1))
+        group: list[str] = []
+        characters = 0
+        for text in texts:
+            full = len(group) >= even or characters + len(text) > BATCH_CHARACTERS
+            if group and full:
+                yield group
+                group, characters = [], 0
+            group.append(text)
+            characters += len(text)
+        if group:
+            yield group
+
+    def _group(self, texts: Sequence[str]) -> list[Vector]:
+        try:
+            rows = self._checked(texts)
+        except OllamaError as error:
+            if not _may_be_a_text(error):
+                raise
+            if len(texts) == 1:
+                return [self._alone(texts[0], error)]
+            half = len(texts) // 2
+            return self._group(texts[:half]) + self._group(texts[half:])
+        return [
+            self._good(row) if row is not None else self._alone(text, _no_vector())
+            for text, row in zip(texts, rows, strict=True)
+        ]
+
+    def _checked(self, texts: Sequence[str]) -> list[FloatVector | None]:
+        """Return a unit vector for each text, None where what came is none.
+
+        Raises:
+            OllamaError: the request failed, or the vectors cannot be told apart.
+        """
+        rows = self._send(texts)
+        if len(rows) != len(texts):
+            raise BadVectorError(f"{len(rows)} vectors came for {len(texts)} texts")
+        if self._dim is not None and rows.shape[1] != self._dim:
+            raise BadVectorError(f"vectors of {rows.shape[1]} numbers came, not {self._dim}")
+        norms = np.linalg.norm(rows, axis=1)
+        good = np.abs(norms - 1) < NORM_TOLERANCE  # False for NaN too
+        return [
+            row / norm if fine else None for row, norm, fine in zip(rows, norms, good, strict=True)
+        ]
+
+    def _good(self, row: FloatVector, parts: int = 1) -> Vector:
+        self._refused_in_a_row = 0
+        return Vector(row, parts)
+
+    def _alone(self, text: str, error: OllamaError) -> Vector:
+        """Try once more what failed by itself, then in parts; else say why it has no vector."""
+        if not isinstance(error, ContextLengthError):
+            try:
+                (row,) = self._checked([text])
+            except OllamaError as again:
+                if not _may_be_a_text(again):
+                    raise
+                error = again
+            else:
+                if row is not None:
+                    return self._good(row)
+                error = _no_vector()
+        if isinstance(error, BadVectorError) or estimate_tokens(text) <= LEAST_TOKENS:
+            return self._refused(error)
+        cut = best_cut(text, 0, len(text) * 6 // 10)
+        parts = [part for part in (text[:cut], text[cut:]) if part.strip()]
+        vectors = [vector for part in parts for vector in self._group([part])]
+        rows = [vector.row for vector in vectors if vector.row is not None]
+        if len(rows) < len(vectors):
+            return next(vector for vector in vectors if vector.row is None)
+        mean = np.average(rows, axis=0, weights=[len(part) for part in parts])
+        row = (mean / max(float(np.linalg.norm(mean)), 1e-12)).astype(np.float32)
+        return self._good(row, sum(vector.parts for vector in vectors))
+
+    def _refused(self, error: OllamaError) -> Vector:
+        """Return that a text has no vector, unless no text has one any more."""
+        with self._lock:
+            self._refused_in_a_row += 1
+            if self._refused_in_a_row >= IN_A_ROW:
+                if self._checked([SAMPLE])[0] is None:
+                    raise error
+                self._refused_in_a_row = 0
+        return Vector(None, reason=error.message)
+
+
+def _no_vector() -> BadVectorError:
+    return BadVectorError("the model gave zeros or no numbers for it")
+
+
+def _may_be_a_text(error: OllamaError) -> bool:
+    """Say whether a request may have failed because of a text in it.
+
+    Releases before 0.6.1 do not say why: what is of no class may be a text.
+    """
+    textual = (ContextLengthError, BadVectorError, ModelCrashError, OllamaReplyError)
+    return isinstance(error, textual) or type(error) is OllamaError
+
+
+def _embedded(vectors: Sequence[Vector], dim: int | None) -> Embedded:
+    rows = [vector.row for vector in vectors]
+    dim = dim or next((len(row) for row in rows if row is not None), 0)
+    nothing = np.zeros(dim, np.float32)
+    matrix = np.array([nothing if row is None else row for row in rows], np.float32)
+    return Embedded(
+        matrix.reshape(len(rows), dim),
+        {i: vector.parts for i, vector in enumerate(vectors) if vector.parts > 1},
+        {i: vector.reason for i, vector in enumerate(vectors) if vector.row is None},
+    )

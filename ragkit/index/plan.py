@@ -1,0 +1,142 @@
+"""What an ingest would do with each file, and what it would cost, told without doing it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from ragkit.catalog import digest_of
+from ragkit.chunking import text_in_context
+from ragkit.errors import LoadError
+from ragkit.index.folder import Index
+from ragkit.index.survey import Survey
+from ragkit.loading import is_binary, load, oversize
+from ragkit.loading.walk import Found
+from ragkit.protocols import Chunker
+from ragkit.text.tokens import estimate_tokens
+
+SAMPLE_TEXTS = 16  # tried to find out how long all would take
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What would become of one file or folder."""
+
+    path: str  # as stored
+    action: str  # "new", "changed", "unchanged", "remove", "skip", "fail"
+    reason: str = ""
+    size: int = 0  # bytes that would be read
+    passages: int = 0  # that it would be cut into
+    texts: tuple[str, ...] = ()  # those of them that would have to be embedded
+
+
+def plan(
+    surveyed: Survey,
+    *,
+    index: Index | None,
+    stored: Callable[[Path], str],
+    chunker: Chunker,
+    max_file_bytes: int,
+) -> Iterator[Planned]:
+    """Yield what would be done; new and changed files are read and cut, and come last.
+
+    Args:
+        surveyed: what lies below the roots.
+        index: whose vectors need not be embedded again; None where there is none.
+        stored: turns a path into the form the catalog keeps.
+        chunker: cuts documents into chunks.
+        max_file_bytes: larger files would be refused.
+    """
+    for path in surveyed.unchanged:
+        yield Planned(path, "unchanged")
+    for path in surveyed.vanished:
+        yield Planned(path, "remove", "no longer there")
+    for skipped in surveyed.skipped:
+        yield Planned(skipped.path, "skip", skipped.reason)
+    for failed in surveyed.failed:
+        yield Planned(failed.path, "fail", failed.reason)
+    seen: set[bytes] = set()  # the texts that an earlier file has
+    for found in surveyed.fresh:
+        path = stored(Path(found.path))
+        action = "changed" if path in surveyed.sources else "new"
+        yield _read(found, path, action, index, chunker, max_file_bytes, seen)
+
+
+def _read(
+    found: Found,
+    path: str,
+    action: str,
+    index: Index | None,
+    chunker: Chunker,
+    max_file_bytes: int,
+    seen: set[bytes],
+) -> Planned:
+    suffix = PurePosixPath(path).suffix.lower()
+    if reason := oversize(found.size, max_file_bytes):
+        return Planned(path, "fail", reason)
+    try:
+        data = Path(found.path).read_bytes()
+        if reason := is_binary(data, suffix=suffix):
+            return Planned(path, "skip", reason)
+        document = load(data, suffix=suffix)
+    except LoadError as error:
+        return Planned(path, "fail", error.message)
+    except OSError as error:
+        return Planned(path, "fail", error.strerror or str(error))
+    texts = [text_in_context(document.title, chunk) for chunk in chunker(document)]
+    fingerprint = index.maker.fingerprint if index else ""
+    keys = {digest_of(fingerprint.encode(), text.encode()): text for text in texts}
+    known = index.catalog.vectors.ids(keys) if index else {}
+    fresh = {key: text for key, text in keys.items() if key not in known and key not in seen}
+    seen |= fresh.keys()
+    return Planned(path, action, "", found.size, len(texts), tuple(fresh.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an ingest would do, and what that would cost."""
+
+    files: tuple[Planned, ...]  # by path
+    passages: int  # of new and changed files
+    texts: int  # of those, to be embedded
+    tokens: int  # of those texts, estimated
+    requests: int  # to a server
+    seconds: float | None  # of embedding them; None where that is not known
+
+
+def summed(
+    planned: Iterable[Planned],
+    *,
+    pace: Callable[[Sequence[str]], float | None],
+    batch_texts: int,
+    progress: Callable[[Planned], None] | None = None,
+) -> Plan:
+    """Return all of a plan together.
+
+    Args:
+        planned: what ``plan`` yields.
+        pace: returns how many tokens a second are embedded, by what is known or by trying some of
+            the texts it is given; None where that cannot be told.
+        batch_texts: texts of a request; 0 where no server is asked.
+        progress: called after each file.
+    """
+    files: list[Planned] = []
+    sample: list[str] = []
+    texts = tokens = 0
+    for one in planned:
+        sample += one.texts[: SAMPLE_TEXTS - len(sample)]
+        texts += len(one.texts)
+        tokens += sum(map(estimate_tokens, one.texts))
+        files.append(replace(one, texts=()))
+        if progress:
+            progress(one)
+    found = pace(sample) if sample else None
+    return Plan(
+        tuple(sorted(files, key=lambda one: (one.path, one.action))),
+        sum(one.passages for one in files),
+        texts,
+        tokens,
+        -(-texts // batch_texts) if batch_texts else 0,
+        tokens / found if found else (None if texts else 0.0),
+    )

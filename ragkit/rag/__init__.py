@@ -1,0 +1,9 @@
+"""The composition root: the one place that picks concrete parts.
+
+* ``parts``: which embedder, answerer and chunker
+* ``rag``: one index and what is done with it
+"""
+
+from ragkit.rag.rag import Rag
+
+__all__ = ["Rag"]

@@ -1,0 +1,289 @@
+"""Which embedder, answerer and chunker: one's own, the index's, or what the settings name."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from ragkit.config import Settings
+from ragkit.errors import (
+    IndexStaleError,
+    NotOllamaError,
+    OllamaBusyError,
+    OllamaTimeoutError,
+    OllamaUnreachableError,
+    RagkitError,
+)
+from ragkit.extras import install_hint
+from ragkit.index import folder as folders
+from ragkit.index.folder import PACE, Index
+from ragkit.protocols import Answerer, Chunker, Embedder
+from ragkit.text.tokens import estimate_tokens
+
+if TYPE_CHECKING:
+    from ragkit.embedding.ollama import Endpoint, OllamaEmbedder
+    from ragkit.ollama import Client
+    from ragkit.ollama.installed import Capability, Chosen
+
+EMBED_MODEL, MODEL = "nomic-embed-text", "llama3.2"
+BUILT_IN, SERVED = "builtin:", "ollama:"  # how the names of embedders begin
+AWAY = (OllamaUnreachableError, NotOllamaError, OllamaTimeoutError, OllamaBusyError)
+PARAMETERS = "embedder_parameters"  # of the index: what its embedder is to be made with again
+
+Notify = Callable[[str], None]
+
+
+def log(text: str) -> None:
+    """Say something beside the results, for who listens to the logger "ragkit"."""
+    logging.getLogger("ragkit").info(text)
+
+
+class Parts:
+    """The parts that one ``Rag`` works with, made when they are first needed."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        notify: Notify,
+        *,
+        embedder: Embedder | None,
+        answerer: Answerer | None,
+        chunker: Chunker | None,
+    ) -> None:
+        self._settings = settings
+        self._notify = notify
+        self._own_embedder = embedder
+        self._own_answerer = answerer
+        self._own_chunker = chunker
+        self._embedder: Embedder | None = None
+        self._answerer: Answerer | None = None
+        self._client: Client | None = None
+        self.is_away = False  # the server was found to be; it is not asked again
+
+    def close(self) -> None:
+        """Close the connections to the server."""
+        if self._client:
+            self._client.close()
+        self._client = self._embedder = self._answerer = None
+        self.is_away = False
+
+    @property
+    def client(self) -> Client:
+        """The client of the Ollama server that the settings name."""
+        if self._client is None:
+            from ragkit.ollama import Client
+
+            settings = self._settings
+            self._client = Client(
+                settings.host, api_key=settings.api_key or None, timeout_s=settings.timeout_s
+            )
+        return self._client
+
+    def chunker(self, chunk_tokens: int) -> Chunker:
+        """Return one's own, or the one along the structure of documents."""
+        if self._own_chunker is not None:
+            return self._own_chunker
+        from ragkit.chunking import StructureChunker
+
+        return StructureChunker(chunk_tokens)
+
+    # -- embedders
+
+    def embedder_to_ingest(self, folder: Path | None, *, anew: bool) -> Embedder:
+        """Return the embedder to ingest with.
+
+        Args:
+            folder: of the index, if there is one: its embedder is taken if no other is named.
+            anew: take the one that the settings name, whatever the index has.
+
+        Raises:
+            OllamaError: the server is away, or has no model that will do.
+        """
+        if self._own_embedder is not None:
+            return self._own_embedder
+        settings = self._settings
+        index = folders.Index.open(folder) if folder else None
+        try:
+            name = index.maker.embedder if index and not anew else ""
+            served = name.startswith(SERVED)
+            if settings.offline:
+                return _built_in(BUILT_IN)
+            if name and not served and not settings.embed_model:
+                return _built_in(name)
+            wanted = settings.embed_model or name.removeprefix(SERVED)
+            try:
+                chosen = self._choose(wanted, EMBED_MODEL, "embedding")
+            except OllamaUnreachableError as error:
+                if not name:
+                    error.hint += (
+                        "; or work without it: add --offline"
+                        f" (needs the extra: {install_hint('offline')})"
+                    )
+                raise
+            embedder = self._served(chosen.name, index if served else None)
+        finally:
+            if index:
+                index.close()
+        self._say_flaws(embedder)
+        return embedder
+
+    def embedder(self, index: Index) -> Embedder:
+        """Return the embedder that an index was made with.
+
+        Raises:
+            IndexStaleError: it is not the one that is named, or gives other vectors now.
+            OllamaError: its server is away.
+        """
+        if self._embedder is None:
+            maker = index.maker
+            embedder = self._own_embedder
+            if embedder is None and maker.embedder.startswith(SERVED):
+                name = self._settings.embed_model or maker.embedder.removeprefix(SERVED)
+                embedder = self._served(name, index)
+            elif embedder is None:
+                embedder = _built_in(maker.embedder)
+            index.require(
+                folders.Maker(embedder.name, embedder.fingerprint, embedder.dim, maker.chunk_tokens)
+            )
+            index.require_same_vectors(embedder)
+            self._embedder = embedder
+        return self._embedder
+
+    def does_without(self, index: Index) -> bool:
+        """Say whether the server of an index is to be left alone."""
+        served = index.maker.embedder.startswith(SERVED) and self._own_embedder is None
+        return served and (self._settings.offline or self.is_away)
+
+    def batch_texts(self, index: Index | None) -> int:
+        """Return how many texts go to a server in one request, 0 where none is asked."""
+        from ragkit.embedding.batches import BATCH_TEXTS
+
+        is_served = index is None or index.maker.embedder.startswith(SERVED)
+        if self._own_embedder is not None or self._settings.offline or not is_served:
+            return 0
+        return 1 if self._settings.endpoint == "embeddings" else BATCH_TEXTS
+
+    def pace(self, index: Index | None, sample: Sequence[str]) -> float | None:
+        """Return how many tokens a second are embedded: as measured last, or by trying some texts.
+
+        Args:
+            index: where that is kept; None where there is none.
+            sample: some texts.
+
+        Returns:
+            None where no embedder is at hand.
+        """
+        if index and (measured := index.catalog.ledger.meta(PACE)):
+            return float(measured)
+        try:
+            embedder = self.embedder(index) if index else self.embedder_to_ingest(None, anew=False)
+            embedder.embed_documents(sample[:1])  # loads the model, which takes time of its own
+            began = time.monotonic()
+            embedder.embed_documents(sample)
+        except RagkitError as error:
+            self._notify(f"how long it would take is not known: {error.message}")
+            return None
+        return sum(map(estimate_tokens, sample)) / max(time.monotonic() - began, 1e-3)
+
+    def remember(self, embedder: Embedder, index: Index) -> None:
+        """Let the index know how its embedder is to be made again."""
+        if self._own_embedder is None and embedder.name.startswith(SERVED):
+            served = cast("OllamaEmbedder", embedder)
+            with index.catalog.transaction():
+                index.catalog.ledger.set_meta(PARAMETERS, json.dumps(served.parameters))
+
+    def _served(self, name: str, index: Index | None) -> OllamaEmbedder:
+        from ragkit.embedding.ollama import OllamaEmbedder
+        from ragkit.prefixes import Prefixes, prefixes_for
+
+        settings = self._settings
+        known: dict[str, Any] = {}
+        if index:
+            known = json.loads(index.catalog.ledger.meta(PARAMETERS) or "{}")
+        usual = prefixes_for(name)
+        prefixes = [
+            given if given != "auto" else known.get(kind, getattr(usual, kind))
+            for kind, given in (
+                ("query", settings.query_prefix),
+                ("document", settings.document_prefix),
+            )
+        ]
+        return OllamaEmbedder(
+            self.client,
+            name,
+            dim=index.maker.dim if index else None,
+            prefixes=Prefixes(*prefixes),
+            endpoint=cast("Endpoint", settings.endpoint),
+            options=settings.embed_options or known.get("options"),
+            keep_alive=settings.keep_alive or None,
+        )
+
+    def _say_flaws(self, embedder: OllamaEmbedder) -> None:
+        from ragkit.ollama.releases import flaws
+
+        for text in flaws(embedder.release, embedder.model):
+            self._notify(f"warning: {text}; a newer release is better")
+
+    # -- answerers
+
+    def answerer(self, index: Index, *, quoting: bool) -> Answerer:
+        """Return what answers questions: one's own, a chat model, or the best sentences quoted.
+
+        Args:
+            index: built with a server's embedder, or with a model named: a chat model answers.
+            quoting: quote, whatever it was built with, and do not ask the embedder.
+        """
+        if self._own_answerer is not None:
+            return self._own_answerer
+        from ragkit.chat_models.quoting import QuotingAnswerer
+
+        if quoting:
+            return QuotingAnswerer()
+        if self._answerer is None:
+            settings = self._settings
+            served = index.maker.embedder.startswith(SERVED) and not settings.offline
+            if settings.model or served:
+                self._answerer = self._prompted()
+            else:
+                self._answerer = QuotingAnswerer(self.embedder(index))
+        return self._answerer
+
+    def _prompted(self) -> Answerer:
+        from ragkit.chat_models.ollama import OllamaChatModel
+        from ragkit.chat_models.prompted import PromptedAnswerer
+
+        settings = self._settings
+        model = OllamaChatModel(
+            self.client,
+            self._choose(settings.model, MODEL, "completion"),
+            options=settings.options,
+            keep_alive=settings.keep_alive or None,
+        )
+        return PromptedAnswerer(
+            model, budget_tokens=settings.budget_tokens, answer_tokens=settings.answer_tokens
+        )
+
+    def _choose(self, wanted: str, default: str, capability: Capability) -> Chosen:
+        """Choose an installed model, and say so where it is not what one would expect."""
+        from ragkit.ollama.installed import choose
+
+        chosen = choose(self.client, wanted, default=default, capability=capability)
+        if not wanted and chosen.name != default:
+            flag = "--embed-model" if capability == "embedding" else "--model"
+            self._notify(f"using {chosen.name}: {default} is not installed ({flag} names another)")
+        return chosen
+
+
+def _built_in(name: str) -> Embedder:
+    from ragkit.embedding.wordllama import NAME, WordLlamaEmbedder
+
+    if not NAME.startswith(name):
+        raise IndexStaleError(
+            f"the index was made with the embedder {name}, which is not at hand",
+            hint="give it in Python: Rag(index, embedder=...)",
+        )
+    return WordLlamaEmbedder()

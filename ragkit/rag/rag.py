@@ -1,0 +1,399 @@
+"""One index and what is done with it: ingest, search, ask.
+
+>>> from ragkit import Rag
+>>> rag = Rag("kb/.ragkit", offline=True)
+>>> rag.settings.mode
+'hybrid'
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from threading import Lock, Thread, current_thread
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from ragkit.catalog import FILE as CATALOG
+from ragkit.config import Settings
+from ragkit.errors import IndexMissingError
+from ragkit.index import folder as folders
+from ragkit.protocols import Answerer, Chunker, Embedder
+from ragkit.rag.parts import AWAY, Notify, Parts, log
+from ragkit.types import Hit, IngestReport, Listed, Progress, Status
+
+if TYPE_CHECKING:
+    from ragkit.index.plan import Plan, Planned
+    from ragkit.index.snapshot import Reader
+    from ragkit.query import Answer, Found
+
+
+class Rag:
+    """Ingest, search and ask over one index; several threads may share one.
+
+    Args:
+        index: the index's folder. By default the ``.ragkit`` of the working folder or of the
+            nearest folder above it; ``ingest`` makes one in the working folder if there is none.
+        embedder: your own, instead of the one the index was made with.
+        answerer: your own, instead of the one the settings name.
+        chunker: your own, instead of ``StructureChunker``.
+        notify: told what is to be said beside the results, such as the model that was picked; by
+            default it goes to the logger "ragkit".
+        settings: any field of ``Settings``, such as ``offline=True``.
+    """
+
+    def __init__(
+        self,
+        index: str | Path | None = None,
+        *,
+        embedder: Embedder | None = None,
+        answerer: Answerer | None = None,
+        chunker: Chunker | None = None,
+        notify: Notify = log,
+        **settings: object,
+    ) -> None:
+        self.folder, self._home = folders.locate(index)
+        self._given = settings
+        self.settings = Settings.load(self._home, given=settings)
+        self._parts = Parts(
+            self.settings, notify, embedder=embedder, answerer=answerer, chunker=chunker
+        )
+        self._notify = notify
+        self._told: set[str] = set()
+        self._readers: dict[Thread, Reader] = {}
+        self._opening = Lock()
+
+    def __enter__(self) -> Rag:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the index and the connections. They are opened again when they are needed."""
+        for thread in list(self._readers):
+            self._close_reader(thread)
+        self._parts.close()
+
+    def _close_reader(self, thread: Thread) -> None:
+        if reader := self._readers.pop(thread, None):
+            reader.index.close()
+
+    # -- ingest
+
+    def ingest(
+        self,
+        *paths: str | Path,
+        reread: bool = False,
+        reembed: bool = False,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> IngestReport:
+        """Bring the index in step with files and folders; return what was done.
+
+        Args:
+            paths: files and folders; none means those given before.
+            reread: read files that seem unchanged too, and write their rows anew.
+            reembed: drop all vectors first, and embed every passage with the embedder that the
+                settings name. Until that is done passages are found by their words.
+            progress: called after each file, and while the embedder is waited for.
+
+        Raises:
+            NoSuchPathError: a path does not exist.
+            IndexStaleError: the index was made with another embedder or chunk size.
+            OllamaError: the server cannot be reached or failed. What was finished is kept.
+            IndexLockedError: another process writes to the index.
+            IndexWriteError: no space, no permission. What was finished is kept.
+        """
+        with closing(self.ingesting(*paths, reread=reread, reembed=reembed)) as steps:
+            for step in steps:
+                if progress:
+                    progress(step)
+        return step.report
+
+    def ingesting(
+        self, *paths: str | Path, reread: bool = False, reembed: bool = False
+    ) -> Generator[Progress, None, None]:
+        """Do what ``ingest`` does, and yield after each file; the last report is the whole one.
+
+        Closed before its end, it keeps what was embedded by then.
+        """
+        from ragkit.index.survey import require, survey
+        from ragkit.ingest import ingest
+
+        require([Path(path) for path in paths])  # before a folder is made
+        roots = self._roots(paths)
+        folder = self._home
+        exists = (folder / CATALOG).is_file()
+        if not exists:
+            stored = partial(folders.stored_path, base=folder.parent)
+            found = survey(None, roots, stored=stored)
+            if not found.fresh and not found.failed:  # no index is made of nothing
+                yield Progress("done", report=IngestReport(skipped=found.skipped))
+                return
+        embedder = self._parts.embedder_to_ingest(folder if exists else None, anew=reembed)
+        maker = folders.Maker(
+            embedder.name, embedder.fingerprint, embedder.dim, self.settings.chunk_tokens
+        )
+        with self._writing(folder, new=None if exists else maker) as index:
+            if self.folder is None:
+                self._notify(f"making an index in {folders.NAME} of this folder")
+            self.folder = folder
+            if exists:
+                maker = replace(maker, chunk_tokens=self._chunk_tokens(index))
+            if exists and reembed:
+                index.remake(maker, embedder)
+            index.require(maker)
+            index.admit(embedder)
+            self._parts.remember(embedder, index)
+            yield from ingest(
+                index,
+                roots,
+                embedder=embedder,
+                chunker=self._parts.chunker(maker.chunk_tokens),
+                max_file_bytes=self.settings.max_file_mb * 1_000_000,
+                reread=reread,
+            )
+
+    def _chunk_tokens(self, index: folders.Index) -> int:
+        """Return the index's chunk size, unless another was asked for."""
+        made_with = {"chunk_tokens": index.maker.chunk_tokens}
+        return Settings.load(self._home, given=self._given, defaults=made_with).chunk_tokens
+
+    @contextmanager
+    def _writing(self, folder: Path, *, new: folders.Maker | None) -> Iterator[folders.Index]:
+        """Be the one writer of an index for the block; make it if ``new`` says what with."""
+        self._close_reader(current_thread())
+        with folders.lock(folder):
+            if new:
+                index = folders.Index.create(folder, new)
+            else:
+                index = folders.Index.open(folder, writing=True)
+            try:
+                with index.catalog.errors():
+                    yield index
+            finally:
+                index.close()
+
+    def plan(
+        self,
+        *paths: str | Path,
+        reread: bool = False,
+        progress: Callable[[Planned], None] | None = None,
+    ) -> Plan:
+        """Return what an ingest would do with each file, by path, and cost; write nothing.
+
+        New and changed files are read and cut. How long it would take to embed them goes by what
+        was measured before; else a few of the texts are embedded to find out, if that can be.
+
+        Args:
+            paths: files and folders; none means those given before.
+            reread: as ``ingest`` has it.
+            progress: called after each file.
+
+        Raises:
+            NoSuchPathError: a path does not exist.
+        """
+        from ragkit.index.plan import plan, summed
+        from ragkit.index.survey import require, survey
+
+        require([Path(path) for path in paths])
+        roots = self._roots(paths)
+        index = self.reader().index if (self._home / CATALOG).is_file() else None
+        stored = partial(folders.stored_path, base=self._home.parent)
+        tokens = self._chunk_tokens(index) if index else self.settings.chunk_tokens
+        planned = plan(
+            survey(index, roots, stored=stored, reread=reread),
+            index=index,
+            stored=stored,
+            chunker=self._parts.chunker(tokens),
+            max_file_bytes=self.settings.max_file_mb * 1_000_000,
+        )
+        return summed(
+            planned,
+            pace=partial(self._parts.pace, index),
+            batch_texts=self._parts.batch_texts(index),
+            progress=progress,
+        )
+
+    def remove(self, *paths: str | Path) -> list[str]:
+        """Drop files, or all files below a folder, from the index; return their stored paths.
+
+        Raises:
+            NoSuchPathError: the index has nothing there. Nothing was dropped.
+        """
+        from ragkit.index.removal import remove
+
+        folder = self._existing_folder()
+        with self._writing(folder, new=None) as index:
+            return remove(index, [Path(path) for path in paths])
+
+    # -- search and ask
+
+    def search(self, question: str, *, k: int | None = None, mode: str | None = None) -> list[Hit]:
+        """Return the best passages for a question, best first.
+
+        Raises:
+            IndexMissingError: there is no index.
+            IndexDamagedError: a row that was found is not what was written.
+            OllamaError: the server failed; one that is merely away is done without (``find``).
+        """
+        return list(self.find(question, k=k, mode=mode).hits)
+
+    def ask(self, question: str, *, k: int | None = None, mode: str | None = None) -> Answer:
+        """Answer a question from the documents, with citations, or refuse for lack of evidence.
+
+        With the server away the best sentences are quoted, unless a model was named.
+        """
+        from ragkit.query import ask
+
+        found = self.find(question, k=k, mode=mode)
+        index = self.reader().index
+        degraded = found.degraded and (*found.degraded, "model")
+        return ask(
+            found,
+            answerer=lambda: self._parts.answerer(index, quoting=bool(degraded)),
+            embedder=index.maker.embedder,
+            degraded=degraded,
+        )
+
+    def find(self, question: str, *, k: int | None = None, mode: str | None = None) -> Found:
+        """Return the best passages for a question and how much of it stands in them.
+
+        Where the index was made with Ollama and its server is away, they are found by their words
+        alone, which ``Found.degraded`` says; not so in mode "dense", or if a model was named.
+        """
+        given = {name: value for name, value in (("k", k), ("mode", mode)) if value is not None}
+        settings = replace(self.settings, **given)  # type: ignore[arg-type] # refuses what is wrong
+        by_words = replace(settings, mode="lexical")
+        index = self.reader().index
+        if self._parts.does_without(index) and settings.mode != "dense":
+            self._say_once("offline: passages are found by their words only")
+            return self._search(question, None, by_words, degraded=("embedder",))
+        if settings.mode == "lexical":
+            return self._search(question, None, settings)
+        try:
+            with index.catalog.errors():
+                embedder = self._parts.embedder(index)
+            return self._search(question, embedder, settings)
+        except AWAY as error:
+            if settings.mode == "dense" or self.settings.model or self.settings.embed_model:
+                raise
+            self._say_once(
+                f"{error.message}: passages are found by their words only and quoted ({error.hint})"
+            )
+            self._parts.is_away = True
+        return self._search(question, None, by_words, degraded=("embedder",))
+
+    def _search(
+        self,
+        question: str,
+        embedder: Embedder | None,
+        settings: Settings,
+        *,
+        degraded: tuple[str, ...] = (),
+    ) -> Found:
+        from ragkit.query import search
+
+        with self.reader().snapshot() as snapshot:
+            found = search(
+                question,
+                snapshot,
+                embedder=embedder,
+                k=settings.k,
+                mode=settings.mode,
+                candidates=settings.candidates,
+                fusion=settings.fusion,
+                strictness=settings.strictness,
+            )
+        return replace(found, degraded=degraded)
+
+    def _say_once(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            self._notify(text)
+
+    # -- what is there
+
+    def status(self) -> Status:
+        """Return what the index holds."""
+        from ragkit.index.inventory import status
+
+        return status(self.reader().index)
+
+    def ls(self) -> list[Listed]:
+        """Return the sources of the index, and the files that could not be read, by path."""
+        from ragkit.index.inventory import listing
+
+        return listing(self.reader().index)
+
+    def text(self, path: str | Path, *, page: int | None = None) -> str:
+        """Return the text of a source, or of one page, as it was when it was ingested.
+
+        Raises:
+            NoSuchPathError: the index does not have it.
+            ConfigError: it does not have the page.
+            IndexDamagedError: it is not what was written.
+        """
+        from ragkit.index.inventory import text_of
+
+        return text_of(self.reader().index, path, page)
+
+    def check(self) -> list[str]:
+        """Read every row and file of the index; return a line for each that is damaged.
+
+        Search files that are merely behind are no damage; that they are is told to ``notify``.
+        """
+        from ragkit.index.inventory import damages, lagging
+
+        index = self.reader().index
+        for kind in lagging(index):
+            self._notify(f"{kind} cache: behind the catalog, which 'ragkit ingest' mends")
+        return damages(index)
+
+    def shown_path(self, stored: str) -> str:
+        """Return a stored path as seen from the working folder."""
+        full = self._home.parent / stored
+        near = not Path(stored).is_absolute() or full.is_relative_to(Path.cwd())
+        return os.path.relpath(full) if near else str(full)
+
+    # -- the index
+
+    def _existing_folder(self) -> Path:
+        if self.folder is None:
+            where = f"{Path.cwd()} or above it"
+            raise IndexMissingError(f"no index in {where}", hint="ragkit ingest FOLDER")
+        return self.folder
+
+    def reader(self) -> Reader:
+        """Return what opens snapshots of the index, for pipelines of one's own: one a thread.
+
+        Raises:
+            IndexMissingError: there is no index.
+        """
+        thread = current_thread()
+        if thread not in self._readers:
+            from ragkit.index.snapshot import Reader
+
+            with self._opening:
+                for other in [other for other in list(self._readers) if not other.is_alive()]:
+                    self._close_reader(other)
+                self._readers[thread] = Reader(folders.Index.open(self._existing_folder()))
+        return self._readers[thread]
+
+    def _roots(self, paths: Sequence[str | Path]) -> list[Path]:
+        """Return what to walk: what is given and the roots below it, or all that ever were."""
+        from ragkit.index.survey import roots_to_walk
+
+        given = [Path(path) for path in paths]
+        if given and not (self._home / CATALOG).is_file():
+            return given
+        return roots_to_walk(self.reader().index, given)
