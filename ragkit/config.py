@@ -151,13 +151,13 @@ def _refuse_addresses(found: Mapping[str, object], file: Path) -> None:
             )
 
 
-def option(text: str, origin: str = "-o") -> dict[str, object]:
+def parse_option(text: str, origin: str = "-o") -> dict[str, object]:
     """Return one option out of ``name=value``; a value is JSON where it can be.
 
     Raises:
         ConfigError: it is none.
 
-    >>> option("num_ctx=8192"), option("stop=END")
+    >>> parse_option("num_ctx=8192"), parse_option("stop=END")
     ({'num_ctx': 8192}, {'stop': 'END'})
     """
     name, equals, value = map(str.strip, text.partition("="))
@@ -173,7 +173,7 @@ def _options(text: str, origin: str) -> dict[str, object]:
     """Return options out of a variable: ``name=value,name=value``."""
     found: dict[str, object] = {}
     for part in filter(None, map(str.strip, text.split(","))):
-        found |= option(part, origin)
+        found |= parse_option(part, origin)
     return found
 
 

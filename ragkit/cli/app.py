@@ -7,14 +7,14 @@ import errno
 import os
 import sys
 from collections.abc import Callable
-from functools import partial
+from functools import partial, reduce
 from typing import TypeVar
 
 import click
 
 from ragkit import __version__
 from ragkit.cli.output import printable
-from ragkit.config import CHOICES, option
+from ragkit.config import CHOICES, parse_option
 from ragkit.errors import IndexWriteError, RagkitError
 
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -131,25 +131,32 @@ def offline_option(command: Command) -> Command:
     )(command)
 
 
-def server_options(command: Command) -> Command:
-    """Add what says which server and embedding model."""
+def server_options(setting: str) -> Callable[[Command], Command]:
+    """Add what says which server and embedding model; ``-o`` gives options of Ollama's.
+
+    All are named as the settings are, so that a command passes them on as they come.
+
+    Args:
+        setting: which model's options they are: "options" or "embed_options".
+    """
     added = (
-        click.option("-o", "options", metavar="KEY=VALUE", multiple=True, help=OPTION_HELP),
+        click.option(
+            "-o", setting, metavar="KEY=VALUE", multiple=True, callback=_joined, help=OPTION_HELP
+        ),
         click.option("--keep-alive", help="How long models stay loaded, such as 30m."),
         click.option("--endpoint", type=click.Choice(ENDPOINTS), help="How to embed with Ollama."),
         click.option("--host", help="The Ollama server.  [default: 127.0.0.1:11434]"),
         click.option("--embed-model", help="The embedding model.  [default: nomic-embed-text]"),
     )
-    for add in added:
-        command = add(command)
-    return command
+
+    return lambda command: reduce(lambda made, add: add(made), added, command)
 
 
-def options_of(given: tuple[str, ...]) -> dict[str, object] | None:
-    """Return the options of all -o, None for none."""
+def _joined(_: object, __: object, given: tuple[str, ...]) -> dict[str, object] | None:
+    """Return the options of all ``-o``, None for none."""
     found: dict[str, object] = {}
     for text in given:
-        found |= option(text)
+        found |= parse_option(text)
     return found or None
 
 

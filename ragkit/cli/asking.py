@@ -7,7 +7,9 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -19,7 +21,6 @@ from ragkit.cli.app import (
     notice,
     notices,
     offline_option,
-    options_of,
     quiet_option,
     server_options,
 )
@@ -54,12 +55,12 @@ class Line:
     error: str = ""  # why it is no question
 
 
-def question_options(command: Command) -> Command:
-    """Add what both commands take."""
-    options: tuple[Callable[[Command], Command], ...] = (
+def question_options(setting: str) -> Callable[[Command], Command]:
+    """Add what both commands take; ``-o`` gives the options that ``setting`` names."""
+    added: tuple[Callable[[Command], Command], ...] = (
         quiet_option,
         json_option,
-        server_options,
+        server_options(setting),
         offline_option,
         index_option,
         click.option("--batch", metavar="FILE|-", help="A question a line, or a JSON object each."),
@@ -69,29 +70,19 @@ def question_options(command: Command) -> Command:
         click.option("-k", type=click.IntRange(1), help="Passages to return.  [default: 8]"),
         click.argument("question", required=False),
     )
-    for option in options:
-        command = option(command)
-    return command
+    return lambda command: reduce(lambda made, add: add(made), added, command)
 
 
 @cli.command(short_help="Answer a question from the documents, with citations.")
 @click.option("--model", help="The model that answers.  [default: llama3.2]")
-@question_options
+@question_options("options")
 def ask(
     question: str | None,
-    k: int | None,
-    mode: str | None,
     batch: str | None,
     index: str | None,
-    offline: bool | None,
-    model: str | None,
-    embed_model: str | None,
-    host: str | None,
-    endpoint: str | None,
-    keep_alive: str | None,
-    options: tuple[str, ...],
     as_json: bool,
     quiet: bool,
+    **settings: Any,  # noqa: ANN401 - as Settings has them
 ) -> int:
     """Answer QUESTION from the documents, with citations.
 
@@ -103,19 +94,7 @@ def ask(
     """
     from ragkit.rag import Rag
 
-    with Rag(
-        index,
-        notify=notices(quiet=quiet),
-        offline=offline,
-        model=model,
-        embed_model=embed_model,
-        host=host,
-        endpoint=endpoint,
-        keep_alive=keep_alive,
-        options=options_of(options),
-        mode=mode,
-        k=k,
-    ) as rag:
+    with Rag(index, notify=notices(quiet=quiet), **settings) as rag:
         if batch is not None:
             unanswered = {"answer": "", "refused": False, "citations": []}
             return _batch(
@@ -138,21 +117,14 @@ def ask(
 
 
 @cli.command(short_help="Print the passages that fit a question best.")
-@question_options
+@question_options("embed_options")
 def search(
     question: str | None,
-    k: int | None,
-    mode: str | None,
     batch: str | None,
     index: str | None,
-    offline: bool | None,
-    embed_model: str | None,
-    host: str | None,
-    endpoint: str | None,
-    keep_alive: str | None,
-    options: tuple[str, ...],
     as_json: bool,
     quiet: bool,
+    **settings: Any,  # noqa: ANN401 - as Settings has them
 ) -> int:
     """Print the passages that fit QUESTION best, best first.
 
@@ -167,18 +139,7 @@ def search(
         degraded = {"degraded": list(result.degraded)} if result.degraded else {}
         return {"question": result.question, "mode": rag.settings.mode, "hits": hits, **degraded}
 
-    with Rag(
-        index,
-        notify=notices(quiet=quiet),
-        offline=offline,
-        embed_model=embed_model,
-        host=host,
-        endpoint=endpoint,
-        keep_alive=keep_alive,
-        embed_options=options_of(options),
-        mode=mode,
-        k=k,
-    ) as rag:
+    with Rag(index, notify=notices(quiet=quiet), **settings) as rag:
         if batch is not None:
             unanswered = {"mode": rag.settings.mode, "hits": []}
             return _batch(question, batch, found, unanswered=unanswered)

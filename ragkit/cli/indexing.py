@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,7 +19,6 @@ from ragkit.cli.app import (
     notice,
     notices,
     offline_option,
-    options_of,
     quiet_option,
     server_options,
     verbose_option,
@@ -49,7 +48,7 @@ SHOWN = 5  # lines of skipped or failed files without -v
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @index_option
 @offline_option
-@server_options
+@server_options("embed_options")
 @click.option("--dry-run", is_flag=True, help="Say what would be read and skipped; write nothing.")
 @click.option("--reread", is_flag=True, help="Read files that seem unchanged too.")
 @click.option("--reembed", is_flag=True, help="Embed all passages anew, also with another model.")
@@ -60,19 +59,13 @@ SHOWN = 5  # lines of skipped or failed files without -v
 def ingest(
     paths: tuple[str, ...],
     index: str | None,
-    offline: bool | None,
-    embed_model: str | None,
-    host: str | None,
-    endpoint: str | None,
-    keep_alive: str | None,
-    options: tuple[str, ...],
     dry_run: bool,
     reread: bool,
     reembed: bool,
-    max_file_mb: int | None,
     as_json: bool,
     quiet: bool,
     verbose: bool,
+    **settings: Any,  # noqa: ANN401 - as Settings has them
 ) -> int:
     """Bring the index in step with files and folders (those given before, if none are).
 
@@ -87,17 +80,7 @@ def ingest(
     """
     from ragkit.rag import Rag
 
-    with Rag(
-        index,
-        notify=notices(quiet=quiet),
-        offline=offline,
-        embed_model=embed_model,
-        host=host,
-        endpoint=endpoint,
-        keep_alive=keep_alive,
-        embed_options=options_of(options),
-        max_file_mb=max_file_mb,
-    ) as rag:
+    with Rag(index, notify=notices(quiet=quiet), **settings) as rag:
         if dry_run:
             return _dry_run(rag, paths, reread=reread, as_json=as_json, quiet=quiet)
         printer = ProgressPrinter(quiet=quiet, shown=partial(name, rag))
