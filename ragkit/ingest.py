@@ -84,7 +84,7 @@ def ingest(
                 run.take(found)
                 if run.batch.is_full:
                     yield from run.hand_over(pool)
-                yield run.tally.progress("read", index.stored_path(Path(found.path)))
+                yield run.tally.progress("read", index.stored_path(found.path))
             yield from run.hand_over(pool)
             yield from run.store()
         except (KeyboardInterrupt, GeneratorExit, OllamaError):
@@ -166,7 +166,7 @@ class _Run:
 
     def take(self, found: Found) -> None:
         """Read a file, cut it, and add it to the batch in hand; or say why not."""
-        path = self.index.stored_path(Path(found.path))
+        path = self.index.stored_path(found.path)
         self.tally.took(found.size)
         try:
             read = self._read(path, found)

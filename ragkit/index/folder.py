@@ -228,7 +228,7 @@ class Index:
             )
         return True
 
-    def stored_path(self, path: Path) -> str:
+    def stored_path(self, path: str | Path) -> str:
         """Return ``path`` as the catalog keeps it: relative to the base where it lies below."""
         return stored_path(path, self.base)
 
@@ -241,14 +241,17 @@ class Index:
         return sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
 
 
-def stored_path(path: Path, base: Path) -> str:
+def stored_path(path: str | Path, base: Path) -> str:
     """Return ``path`` relative to ``base`` where it lies below it, else absolute; links are kept.
 
     >>> stored_path(Path("/kb/docs/../a.md"), Path("/kb")), stored_path(Path("/b"), Path("/kb"))
     ('a.md', '/b')
     """
-    absolute = Path(os.path.normpath(path.absolute()))
-    return (absolute.relative_to(base) if absolute.is_relative_to(base) else absolute).as_posix()
+    # On plain strings: a walk asks for thousands.
+    absolute = os.path.abspath(path)  # noqa: PTH100
+    folder = os.path.join(base, "")  # noqa: PTH118
+    inside = absolute.removeprefix(folder) if absolute.startswith(folder) else absolute
+    return "." if absolute == os.fspath(base) else inside.replace(os.sep, "/")
 
 
 @contextmanager

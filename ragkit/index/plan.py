@@ -35,7 +35,7 @@ def plan(
     surveyed: Survey,
     *,
     index: Index | None,
-    stored: Callable[[Path], str],
+    stored: Callable[[str | Path], str],
     chunker: Chunker,
     max_file_bytes: int,
 ) -> Iterator[Planned]:
@@ -58,7 +58,7 @@ def plan(
         yield Planned(failed.path, "fail", failed.reason)
     seen: set[bytes] = set()  # the texts that an earlier file has
     for found in surveyed.fresh:
-        path = stored(Path(found.path))
+        path = stored(found.path)
         action = "changed" if path in surveyed.sources else "new"
         yield _read(found, path, action, index, chunker, max_file_bytes, seen)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from os.path import splitext
 from pathlib import Path, PurePosixPath
 
 from ragkit.catalog import Source
@@ -66,7 +67,7 @@ def survey(
     index: Index | None,
     roots: Sequence[Path],
     *,
-    stored: Callable[[Path], str],
+    stored: Callable[[str | Path], str],
     reread: bool = False,
 ) -> Survey:
     """Look at every file below ``roots``; read none.
@@ -92,7 +93,7 @@ def survey(
             continue
         empty = True
         for found in walk(root):
-            path = stored(Path(found.path))
+            path = stored(found.path)
             if isinstance(found, Failure):
                 failed.append(replace(found, path=path))
                 continue
@@ -103,7 +104,7 @@ def survey(
             empty = False
             if path in seen:
                 continue
-            if PurePosixPath(path).suffix.lower() in BINARY_SUFFIXES:
+            if splitext(path)[1].lower() in BINARY_SUFFIXES:  # noqa: PTH122 - on plain strings
                 skipped.append(Skipped(path, "binary, by its name"))
                 continue
             seen.add(path)

@@ -396,4 +396,5 @@ class Rag:
         given = [Path(path) for path in paths]
         if given and not (self._home / CATALOG).is_file():
             return given
-        return roots_to_walk(self.reader().index, given)
+        with closing(folders.Index.open(self._existing_folder())) as index:
+            return roots_to_walk(index, given)
