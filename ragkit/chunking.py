@@ -15,6 +15,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 
 from ragkit.text import graphemes, sentences
 from ragkit.text.headings import heading_path
@@ -154,7 +155,11 @@ class _Lines:
     """Line numbers of offsets that are asked for in ascending order."""
 
     def __init__(self, text: str) -> None:
-        self._starts = [0, *(match.end() for match in NEWLINE.finditer(text))]
+        if "\r" in text:
+            self._starts = [0, *(match.end() for match in NEWLINE.finditer(text))]
+        else:  # the same, several times faster
+            lengths = map(len, text.split("\n"))
+            self._starts = list(accumulate(map((1).__add__, lengths), initial=0))
 
     def number(self, offset: int) -> int:
         return bisect_right(self._starts, offset)

@@ -38,7 +38,7 @@ def floor(text: str, offset: int, *, least: int = 0) -> int:
     >>> [floor(family, offset) for offset in range(len(family) + 1)]
     [0, 1, 1, 1, 1, 1, 6, 7]
     """
-    if offset >= len(text) or PLAIN.match(text, offset - 1, offset + 1):
+    if offset >= len(text) or text[offset - 1] == "\n" or PLAIN.match(text, offset - 1, offset + 1):
         return offset
     begin = max(offset - REACH, 0)
     window = text[begin : offset + REACH]
