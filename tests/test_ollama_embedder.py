@@ -58,6 +58,17 @@ def test_passages_and_questions_have_the_prefixes_of_the_model(ollama: Server) -
     assert sent == [["search_document: a passage"], ["search_query: a question"]]
 
 
+@pytest.mark.parametrize("release", ["0.2.5", *RECORDED])
+def test_a_model_can_be_loaded_before_it_is_needed(release: str) -> None:
+    with serve(release) as server, embedding(server, keep_alive="30m") as embedder:
+        embedder.warm_up()
+        assert server.loads == {"nomic-embed-text": 1}
+        embedder.embed_query("a question")
+        assert server.loads == {"nomic-embed-text": 1}
+        last = server.requests[-1].body or {}
+        assert last["keep_alive"] == "30m"
+
+
 def test_prefixes_can_be_given(ollama: Server) -> None:
     with embedding(ollama, prefixes=Prefixes("ask: ", "")) as embedder:
         embedder.embed_query("a question")

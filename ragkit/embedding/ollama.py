@@ -103,6 +103,17 @@ class OllamaEmbedder:
         """Return the vector of a fixed text, (dim,); loads the model, which may take minutes."""
         return self._probe
 
+    def warm_up(self) -> None:
+        """Load the model, which may take minutes; nothing is embedded.
+
+        Raises:
+            OllamaError: it cannot be loaded.
+        """
+        if self._singly:
+            self._send_one("")
+        else:
+            self._client.embed(self.model, options=self._options, keep_alive=self._keep_alive)
+
     def embed_documents(self, texts: Sequence[str]) -> FloatMatrix:
         """Return float32 ``(len(texts), dim)``, rows of unit length; a blank text is zeros.
 
