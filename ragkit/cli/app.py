@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import gc
 import errno
 import os
 import sys
@@ -62,6 +63,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run the command line; return the exit code (README.md, "When it fails")."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # halves the import of numpy
+    gc.set_threshold(50_000, 20, 20)  # an ingest makes many objects, and none that is a cycle
     try:
         code = cli.main(arguments, prog_name="ragkit", standalone_mode=False)
     except click.UsageError as error:

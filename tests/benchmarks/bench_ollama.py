@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.bench_ollama
     python -m tests.benchmarks.bench_ollama --langchain VENV/bin/python    # with kit/langchain.txt
-    python -m tests.benchmarks.bench_ollama --slow          # only: as slow as a model, its bound
+    python -m tests.benchmarks.bench_ollama --slow          # as slow as a model: its bound, 5 min
 
 The stub (kit/stub_ollama.py) speaks Ollama's API and answers at once, so that what is left is the
 client's own cost. The floor (kit/floor.py) is the least that does the job: fixed cuts, requests of
@@ -187,15 +187,12 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--langchain", help="the Python of an environment with LangChain")
-    parser.add_argument("--slow", action="store_true", help="only against the slow server")
+    parser.add_argument("--slow", action="store_true", help="against a server as slow as a model")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         subprocess.run([sys.executable, KIT / "make_corpus.py", scratch], check=True)
-        contest = Contest(scratch, given.langchain)
-        if not given.slow:
-            fast(contest)
-        slow(contest)
+        (slow if given.slow else fast)(Contest(scratch, given.langchain))
 
 
 if __name__ == "__main__":
