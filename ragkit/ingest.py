@@ -78,19 +78,23 @@ def ingest(
             index.catalog.ledger.add_root(path)
         for failure in surveyed.failed:
             index.catalog.ledger.put_failure(failure)
-    with ThreadPoolExecutor(1, thread_name_prefix="ragkit-embed") as pool:
-        try:
-            for found in surveyed.fresh:
-                run.take(found)
-                if run.batch.is_full:
-                    yield from run.hand_over(pool)
-                yield run.tally.progress("read", index.stored_path(found.path))
-            yield from run.hand_over(pool)
-            yield from run.store()
-        except (KeyboardInterrupt, GeneratorExit, OllamaError):
-            run.keep()
-            publish(index.catalog, index.folder, dim=embedder.dim)
-            raise
+    pool = ThreadPoolExecutor(1, thread_name_prefix="ragkit-embed")
+    try:
+        for found in surveyed.fresh:
+            run.take(found)
+            if run.batch.is_full:
+                yield from run.hand_over(pool)
+            yield run.tally.progress("read", index.stored_path(found.path))
+        yield from run.hand_over(pool)
+        yield from run.store(leave=0)
+    except (KeyboardInterrupt, GeneratorExit, OllamaError) as error:
+        if isinstance(error, KeyboardInterrupt):
+            yield run.tally.progress("stop")
+        run.keep()
+        publish(index.catalog, index.folder, dim=embedder.dim)
+        raise
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # nothing is under way, unless in a hurry
     run.remove_vanished([index.stored_path(root) for root in roots])
     run.remember_pace()
     yield run.tally.progress("publish")
@@ -152,8 +156,8 @@ class _Run:
         self.reread = reread
         self.surveyed = surveyed
         self.batch = _Batch()
-        self.in_flight: _Batch | None = None
-        self.last = _Batch()  # the one stored before it
+        self.waiting: deque[_Batch] = deque()  # handed over, not yet stored
+        self.last = _Batch()  # the one stored before them
         self.refused: dict[bytes, str] = {}  # why texts have no vector, by key
         self.in_parts: dict[bytes, int] = {}  # how many parts long texts were embedded in
         self.fingerprint = embedder.fingerprint.encode()
@@ -219,10 +223,12 @@ class _Run:
             read.keys.append(key)
             texts[key] = text
         known = self.index.catalog.vectors.ids(texts)
-        waiting = self.in_flight.texts if self.in_flight else {}
+        waiting = [batch.texts for batch in self.waiting]
         self.batch.ids |= known
         self.batch.texts |= {
-            key: text for key, text in texts.items() if key not in known and key not in waiting
+            key: text
+            for key, text in texts.items()
+            if key not in known and not any(key in others for others in waiting)
         }
 
     # -- embedding and storing
@@ -236,47 +242,53 @@ class _Run:
             some = keys[i : i + BATCH_TEXTS]
             texts = [batch.texts[key] for key in some]
             batch.requests.append((some, pool.submit(embed_checked, self.embedder, texts)))
-        yield from self.store()
-        self.in_flight = batch
+        self.waiting.append(batch)
+        yield from self.store(leave=1)
 
-    def store(self) -> Iterator[Progress]:
-        """Write the batch that was handed over, once it is embedded; yield while it is not."""
-        batch = self.in_flight
-        if batch is None:
-            return
-        while batch.requests:
-            keys, request = batch.requests[0]
-            while wait([request], SHOW_EVERY_S).not_done:
-                yield self.tally.progress("embed")
-            self._put_vectors(batch, keys, request.result())
-            batch.requests.popleft()
-            if batch.requests:
-                yield self.tally.progress("embed")
+    def store(self, *, leave: int) -> Iterator[Progress]:
+        """Write the batches that were handed over, but the last ``leave``, once they are embedded.
+
+        Yields while one is not.
+        """
+        while len(self.waiting) > leave:
+            batch = self.waiting[0]
+            while batch.requests:
+                keys, request = batch.requests[0]
+                while wait([request], SHOW_EVERY_S).not_done:
+                    yield self.tally.progress("embed")
+                self._put_vectors(batch, keys, request.result())
+                batch.requests.popleft()
+                if batch.requests:
+                    yield self.tally.progress("embed")
+            self._store_files(batch)
+            if self.unpublished >= PUBLISH_CHUNKS:
+                with suppress(IndexDamagedError):  # of a file that may be read anew further on
+                    publish(self.index.catalog, self.index.folder, dim=self.embedder.dim)
+                self.unpublished = 0
+
+    def _store_files(self, batch: _Batch) -> None:
+        """Write the files of a batch, all of whose vectors are stored."""
         with self.index.catalog.transaction():
             ids = self.last.fresh | batch.ids | batch.fresh
             for read in batch.files:
                 self._store(read, ids)
-        self.in_flight, self.last = None, batch
-        if self.unpublished >= PUBLISH_CHUNKS:
-            with suppress(IndexDamagedError):  # of a file that may be read anew further on
-                publish(self.index.catalog, self.index.folder, dim=self.embedder.dim)
-            self.unpublished = 0
+        self.waiting.popleft()
+        self.last = batch
 
     def keep(self) -> None:
         """End early: finish the request under way, give up the others, keep what there is."""
-        if (batch := self.in_flight) is None:
-            return
-        for _, request in reversed(batch.requests):
+        batches = list(self.waiting)
+        requests = [request for batch in batches for _, request in batch.requests]
+        for request in reversed(requests):
             request.cancel()
-        good = [
-            not request.cancelled() and request.exception() is None for _, request in batch.requests
-        ]
-        if all(good):
-            list(self.store())
-            return
-        for (keys, request), is_good in zip(batch.requests, good, strict=True):
-            if is_good:
-                self._put_vectors(batch, keys, request.result())
+        for batch in batches:
+            good = [not r.cancelled() and r.exception() is None for _, r in batch.requests]
+            for (keys, request), is_good in zip(batch.requests, good, strict=True):
+                if is_good:
+                    self._put_vectors(batch, keys, request.result())
+            batch.requests.clear()
+            if all(good) and self.waiting[0] is batch:
+                self._store_files(batch)
 
     def _put_vectors(self, batch: _Batch, keys: Sequence[bytes], found: Embedded) -> None:
         """Keep vectors, those of a long document as they come."""

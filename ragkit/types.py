@@ -164,7 +164,7 @@ class IngestReport:
 class Progress:
     """One step of an ingest: running totals, for whatever bar the caller draws."""
 
-    stage: str  # "walk", "read", "embed", "publish", "done"; "plan" of a dry run
+    stage: str  # "walk", "read", "embed", "publish", "done"; "plan" of a dry run, "stop" early
     path: str = ""  # the file in hand, as stored
     files_done: int = 0
     files_total: int = 0

@@ -584,6 +584,51 @@ def test_an_interrupt_stops_the_servers_work(tmp_path: Path, ollama: Server) -> 
     assert ollama.wait_for_cancelled()
 
 
+def test_a_second_interrupt_does_not_wait_for_the_server(tmp_path: Path, ollama: Server) -> None:
+    many(tmp_path / "docs", 20)
+    ollama.faults.only, ollama.faults.first_byte_s = "/api/embed", 60.0
+    index = tmp_path / ".ragkit"
+    with Rag(index, host=ollama.url) as rag:
+        ollama.faults.first_byte_s = 0.0
+        rag.ingest(write(tmp_path / "few", one="a bridge"))
+    ollama.faults.first_byte_s = 60.0
+    command = [sys.executable, "-m", "ragkit", "ingest", str(tmp_path / "docs")]
+    command += ["--index", str(index), "--host", ollama.url]
+    asked = len(ollama.requests_to("/api/embed"))
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as ingesting:
+        assert ingesting.stderr
+        while len(ollama.requests_to("/api/embed")) == asked:
+            time.sleep(0.05)
+        time.sleep(0.3)  # it waits in the main thread, not in the reading of files
+        ingesting.send_signal(signal.SIGINT)
+        assert "finishing the request under way" in ingesting.stderr.readline()
+        ingesting.send_signal(signal.SIGINT)
+        assert ingesting.wait(10) == 130
+    with Rag(index, host=ollama.url) as rag:
+        ollama.faults.first_byte_s = 0.0
+        assert not rag.check()
+        assert rag.ingest(tmp_path / "docs").new == 20
+
+
+def test_an_interrupt_gives_up_what_is_queued(tmp_path: Path, ollama: Server) -> None:
+    docs = many(tmp_path / "docs", 12)  # one batch, and then a document of a hundred requests
+    write(
+        docs, zlong="".join(f"# Part {i}\n\n" + f"long{i} words here. " * 40 for i in range(3000))
+    )
+    ollama.embed_s = 0.002
+    with Rag(tmp_path / ".ragkit", host=ollama.url) as rag:
+        steps = rag.ingesting(docs)
+        for step in steps:
+            if step.files_done == 13:
+                break
+        steps.close()
+        sent = texts_sent(ollama)
+        assert sent < 1500
+        done = rag.status().vectors
+        assert sent - 80 < done + 1 <= sent  # what was sent is kept
+        assert rag.ingest().new > 0
+
+
 def test_citations_are_links_where_a_terminal_can_follow_them(here: Path, ollama: Server) -> None:
     with Rag(host=ollama.url) as rag:
         rag.ingest("docs")

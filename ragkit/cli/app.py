@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
-import gc
 import errno
+import gc
 import os
 import sys
+import threading
 from collections.abc import Callable
 from functools import partial, reduce
 from typing import TypeVar
@@ -57,7 +58,11 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and exit: the console script."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if code == INTERRUPTED and threading.active_count() > 1:  # one waits for a server
+        sys.stdout.flush()
+        os._exit(code)  # what was finished is kept, and the system lets go of the lock
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:

@@ -193,6 +193,10 @@ class ProgressPrinter:
     def __call__(self, step: Progress) -> None:
         """Show a step, if it is time to."""
         now = time.monotonic()
+        if step.stage == "stop":  # said at once, whatever was drawn
+            self.clear()
+            click.echo("finishing the request under way; Ctrl-C again stops at once", err=True)
+            return
         if self._quiet or now - self._last < (0.1 if self._terminal else EVERY_S):
             return
         self._last = now
