@@ -9,9 +9,12 @@ from threading import Thread
 
 from ragkit.doctor.machine import Machine
 from ragkit.errors import (
+    ModelNotFoundError,
+    NotOllamaError,
     OllamaAccessError,
     OllamaBusyError,
     OllamaError,
+    OllamaReplyError,
     OllamaTimeoutError,
     OllamaUnreachableError,
 )
@@ -30,14 +33,19 @@ UPDATE = "update Ollama: https://ollama.com/download"
 def ask_release(client: Client) -> str:
     """Return the server's release, asked for once, within ``ONCE_S``.
 
+    Other servers have an /api/version too, so that the list of models is asked for as well.
+
     Raises:
         OllamaError: it cannot be reached, or is no Ollama.
     """
     answers: SimpleQueue[str | OllamaError] = SimpleQueue()
 
     def ask() -> None:
+        once = client.within(ONCE_S - 0.5, retries=0)
         try:
-            answers.put(client.within(ONCE_S - 0.5, retries=0).version())
+            release = once.version()
+            _require_list(once)
+            answers.put(release)
         except OllamaError as error:
             answers.put(error)
 
@@ -51,6 +59,15 @@ def ask_release(client: Client) -> str:
     if isinstance(answer, OllamaError):
         raise answer
     return answer
+
+
+def _require_list(client: Client) -> None:
+    try:
+        client.tags()
+    except (NotOllamaError, OllamaReplyError, ModelNotFoundError):
+        raise
+    except OllamaError:  # an Ollama all the same; the check of the models says what is wrong
+        return
 
 
 def reached(client: Client, *, host: str) -> Check:
@@ -83,7 +100,8 @@ def unreached(error: OllamaError, address: Address, *, host: str, machine: Machi
     elif isinstance(error, OllamaAccessError | OllamaBusyError):
         text, hint = error.message, error.hint
     else:
-        text, hint = f"not Ollama: {error.message}", _elsewhere(error.hint, address)
+        at = "" if str(address) in error.message else f" at {address}"
+        text, hint = f"not Ollama{at}: {error.message}", _elsewhere(error.hint, address)
     facts = {"address": str(address), "error": type(error).__name__}
     return Check("server", "fail", text, hint, facts, OllamaError.exit_code)
 
