@@ -14,8 +14,8 @@ MEND = "'ragkit ingest' mends caches, 'ragkit ingest --reread' the rest; 'ragkit
 def unopened(error: RagkitError | None) -> Check:
     """Return the check of an index that could not be opened; None where there is none yet."""
     if error is None or isinstance(error, IndexMissingError):
-        text = error.message if error else "none yet"
-        return Check("index", "note", text, "ragkit ingest FOLDER makes one")
+        text, hint = (error.message, error.hint) if error else ("none yet", "ragkit ingest FOLDER")
+        return Check("index", "note", text, hint)
     facts = {"error": type(error).__name__}
     return Check("index", "fail", error.message, error.hint, facts, error.exit_code)
 

@@ -47,7 +47,7 @@ def find(client: Client, need: Need) -> tuple[Check, Chosen | None]:
     if need.capability == "embedding" and info.embedding_length:
         parts.append(f"{info.embedding_length} dimensions")
     if info.context_length:
-        parts.append(f"context of {info.context_length} tokens")
+        parts.append(f"context {info.context_length}")
     text = f"{chosen.name}: {', '.join(filter(None, parts))}"
     if need.wanted or chosen.name == need.usual:
         return Check(need.setting, "ok", text, facts=facts), chosen
@@ -94,7 +94,9 @@ def check_loaded(loaded: Sequence[RunningModel]) -> Check:
             for model in loaded
         ]
     }
-    text = "; ".join(f"{model.name} {_where(model)}{_context(model)}" for model in loaded)
+    text = ", ".join(
+        f"{model.name.removesuffix(':latest')} {_where(model)}{_context(model)}" for model in loaded
+    )
     return Check("loaded", "ok", text or "none of these models now", facts=facts)
 
 
@@ -107,8 +109,8 @@ def _where(model: RunningModel) -> str:
     part = on_gpu(model)
     if part in (0.0, 1.0):
         return "on the GPU" if part else "on the CPU"
-    return f"{part:.0%} on the GPU, the rest on the CPU"
+    return f"{part:.0%} on the GPU and the rest on the CPU"
 
 
 def _context(model: RunningModel) -> str:
-    return f", context of {model.context_length} tokens" if model.context_length else ""
+    return f" (context {model.context_length})" if model.context_length else ""

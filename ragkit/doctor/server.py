@@ -38,7 +38,7 @@ def ask_release(client: Client) -> str:
     Raises:
         OllamaError: it cannot be reached, or is no Ollama.
     """
-    answers: SimpleQueue[str | OllamaError] = SimpleQueue()
+    answers: SimpleQueue[str | Exception] = SimpleQueue()
 
     def ask() -> None:
         once = client.within(ONCE_S - 0.5, retries=0)
@@ -46,7 +46,7 @@ def ask_release(client: Client) -> str:
             release = once.version()
             _require_list(once)
             answers.put(release)
-        except OllamaError as error:
+        except Exception as error:  # noqa: BLE001 - raised where it is waited for, if it still is
             answers.put(error)
 
     # A thread, as no timeout of a client's holds for the system's look-up of a name, and each
@@ -56,7 +56,7 @@ def ask_release(client: Client) -> str:
         answer = answers.get(timeout=ONCE_S)
     except Empty:
         raise OllamaTimeoutError(f"{client.address} gave no answer within {ONCE_S:g} s") from None
-    if isinstance(answer, OllamaError):
+    if isinstance(answer, Exception):
         raise answer
     return answer
 
@@ -101,7 +101,7 @@ def unreached(error: OllamaError, address: Address, *, host: str, machine: Machi
         text, hint = error.message, error.hint
     else:
         at = "" if str(address) in error.message else f" at {address}"
-        text, hint = f"not Ollama{at}: {error.message}", _elsewhere(error.hint, address)
+        text, hint = f"not Ollama{at}: {error.message}", _elsewhere(error, address)
     facts = {"address": str(address), "error": type(error).__name__}
     return Check("server", "fail", text, hint, facts, OllamaError.exit_code)
 
@@ -151,7 +151,10 @@ def _remedies(address: Address, host: str, machine: Machine) -> Iterator[str]:
         )
 
 
-def _elsewhere(hint: str, address: Address) -> str:
+def _elsewhere(error: OllamaError, address: Address) -> str:
+    hint = error.hint
+    if isinstance(error, OllamaReplyError) and address.scheme == "http":
+        hint += "; if it wants TLS, give https://"
     if address.path:
         hint += f"; leave out the path {address.path} unless a proxy serves Ollama below it"
     if address.port != PORT:
