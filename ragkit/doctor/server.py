@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from queue import Empty, SimpleQueue
 from threading import Thread
+from urllib.request import getproxies, proxy_bypass
 
 from ragkit.doctor.machine import Machine
 from ragkit.errors import (
@@ -110,11 +111,15 @@ def _unreachable(
     error: OllamaError, address: Address, *, host: str, machine: Machine
 ) -> tuple[str, str]:
     causes = list(_causes(error))
+    if _has_proxy(address):
+        return (
+            f"no connection to {address} by way of the proxy in {address.scheme.upper()}_PROXY",
+            "check that variable and ALL_PROXY, or add the host to NO_PROXY",
+        )
     if any(isinstance(cause, socket.gaierror) for cause in causes):
+        hint = "check its spelling, or give its IP address"
         if address.host == CONTAINER_HOST:
             hint = f"start the container with --add-host={CONTAINER_HOST}:host-gateway"
-        else:
-            hint = "check its spelling, give its IP address, and check HTTP_PROXY if one is set"
         return f"the host name {address.host!r} does not resolve", hint
     if not any(isinstance(cause, ConnectionRefusedError | TimeoutError) for cause in causes):
         return error.message, error.hint
@@ -123,6 +128,13 @@ def _unreachable(
     if _is_listening(host):
         text += f" (which {host.strip()} means to who asks)"
     return text, "; ".join(_remedies(address, host, machine))
+
+
+def _has_proxy(address: Address) -> bool:
+    """Say whether a proxy stands between, as the client takes it from the environment."""
+    proxies = getproxies()
+    is_named = address.scheme in proxies or "all" in proxies
+    return is_named and not address.is_private and not proxy_bypass(address.host)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
