@@ -8,6 +8,7 @@ The layers, each importing only from those above it (tests/test_architecture.py)
     ollama/  loading/  chunking  catalog  vectors  lexical  fusion  grounding
     embedding   chat_models   index/
     ingest   query          the two pipelines: read them top to bottom
+    doctor/                 what is wrong, and what to do
     rag                     picks the concrete parts
     cli/
 

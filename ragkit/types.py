@@ -203,3 +203,15 @@ class Status:
     languages: tuple[str, ...]
     failed: tuple[Failure, ...]
     pages_without_text: tuple[tuple[str, tuple[int, ...]], ...]  # (path, page numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that the doctor looked at."""
+
+    name: str
+    state: str  # "ok", "note" (works, but), "fail", "skipped" (what it depends on failed)
+    text: str  # what was found
+    hint: str = ""  # what to do
+    facts: Mapping[str, object] = field(default_factory=dict)  # the same for programs
+    exit_code: int = 0  # of a failure

@@ -26,6 +26,7 @@ LAYERS = [
     },
     {"embedding", "chat_models", "index"},
     {"ingest", "query"},
+    {"doctor"},
     {"rag"},
     {"cli"},
     {"__main__"},

@@ -33,6 +33,12 @@ class PromptedAnswerer:
         """Name shown with the answer."""
         return self.model.name
 
+    @property
+    def needed_tokens(self) -> int:
+        """Most tokens that rules, prompt and answer take together, with a margin."""
+        prompt = self.budget_tokens + estimate_tokens(RULES)
+        return int(prompt * MARGIN) + self.answer_tokens
+
     def __call__(self, question: str, hits: Sequence[Hit]) -> Generator[str, None, Outcome]:
         """Yield the answer piece by piece; return what it cost and what was left out.
 
@@ -41,8 +47,7 @@ class PromptedAnswerer:
             OllamaError: the server failed.
         """
         rules = estimate_tokens(RULES)
-        needed = int((self.budget_tokens + rules) * MARGIN) + self.answer_tokens
-        context = self.model.context_tokens(needed)
+        context = self.model.context_tokens(self.needed_tokens)
         answer_tokens = min(self.answer_tokens, context // 2)
         budget = min(self.budget_tokens, int((context - answer_tokens) / MARGIN) - rules)
         while True:

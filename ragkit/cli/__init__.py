@@ -4,9 +4,10 @@
 * ``output``: tables, progress, JSON
 * ``indexing``: ingest, status, ls, show, rm, check
 * ``asking``: ask, search
+* ``health``: doctor
 """
 
-from ragkit.cli import asking, indexing
+from ragkit.cli import asking, health, indexing
 from ragkit.cli.app import cli, main
 
-__all__ = ["asking", "cli", "indexing", "main"]
+__all__ = ["asking", "cli", "health", "indexing", "main"]

@@ -31,7 +31,7 @@ class Group(click.Group):
     """Commands in the order of use; a mistyped one names the nearest."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        order = ("ingest", "ask", "search", "status", "ls", "show", "rm", "check")
+        order = ("ingest", "ask", "search", "status", "ls", "show", "rm", "check", "doctor")
         return sorted(self.commands, key=order.index)
 
     def resolve_command(

@@ -77,10 +77,12 @@ class _Settings:
                 hint="check the address, and HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE",
             ) from error
 
-    def within(self: Self, timeout_s: float) -> Self:
-        """Return this client with another timeout; both share their connections."""
+    def within(self: Self, timeout_s: float, *, retries: int | None = None) -> Self:
+        """Return this client with another timeout, or retries; both share their connections."""
         other = copy.copy(self)
-        other._policy = replace(self._policy, timeout_s=timeout_s)
+        if retries is None:
+            retries = self._policy.retries
+        other._policy = replace(self._policy, timeout_s=timeout_s, retries=retries)
         return other
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,9 +25,11 @@ from ragkit.protocols import Answerer, Chunker, Embedder
 from ragkit.text.tokens import estimate_tokens
 
 if TYPE_CHECKING:
+    from ragkit.chat_models.prompted import PromptedAnswerer
     from ragkit.embedding.ollama import Endpoint, OllamaEmbedder
     from ragkit.ollama import Client
     from ragkit.ollama.installed import Capability, Chosen
+    from ragkit.types import Check
 
 EMBED_MODEL, MODEL = "nomic-embed-text", "llama3.2"
 BUILT_IN, SERVED = "builtin:", "ollama:"  # how the names of embedders begin
@@ -247,19 +249,20 @@ class Parts:
             settings = self._settings
             served = index.maker.embedder.startswith(SERVED) and not settings.offline
             if settings.model or served:
-                self._answerer = self._prompted()
+                chosen = self._choose(settings.model, MODEL, "completion")
+                self._answerer = self._prompted(chosen)
             else:
                 self._answerer = QuotingAnswerer(self.embedder(index))
         return self._answerer
 
-    def _prompted(self) -> Answerer:
+    def _prompted(self, chosen: Chosen) -> PromptedAnswerer:
         from ragkit.chat_models.ollama import OllamaChatModel
         from ragkit.chat_models.prompted import PromptedAnswerer
 
         settings = self._settings
         model = OllamaChatModel(
             self.client,
-            self._choose(settings.model, MODEL, "completion"),
+            chosen,
             options=settings.options,
             keep_alive=settings.keep_alive or None,
         )
@@ -276,6 +279,37 @@ class Parts:
             flag = "--embed-model" if capability == "embedding" else "--model"
             self._notify(f"using {chosen.name}: {default} is not installed ({flag} names another)")
         return chosen
+
+    # -- doctor
+
+    def doctor(self, folder: Path | None, *, probe: bool) -> Iterator[Check]:
+        """Yield a check of each thing that is needed, in the order a person would look.
+
+        Args:
+            folder: of the index, if there is one.
+            probe: embed a text and answer a question, which loads models.
+        """
+        from ragkit.doctor import Patient, examine
+        from ragkit.doctor.machine import this_machine
+
+        settings = self._settings
+        return examine(
+            Patient(
+                client=lambda: self.client,
+                index=lambda: folders.Index.open(folder) if folder else None,
+                embedder=self._served,
+                answerer=self._prompted,
+                host=settings.host,
+                embed_model=(settings.embed_model, EMBED_MODEL),
+                model=(settings.model, MODEL),
+                offline=settings.offline,
+                keep_alive=settings.keep_alive,
+                endpoint=settings.endpoint,
+            ),
+            this_machine(),
+            probe=probe,
+            notify=self._notify,
+        )
 
 
 def _built_in(name: str) -> Embedder:

@@ -15,7 +15,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Lock, Thread, current_thread
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from ragkit.catalog import FILE as CATALOG
@@ -24,7 +23,7 @@ from ragkit.errors import IndexMissingError
 from ragkit.index import folder as folders
 from ragkit.protocols import Answerer, Chunker, Embedder
 from ragkit.rag.parts import AWAY, Notify, Parts, log
-from ragkit.types import Hit, IngestReport, Listed, Progress, Status
+from ragkit.types import Check, Hit, IngestReport, Listed, Progress, Status
 
 if TYPE_CHECKING:
     from ragkit.index.plan import Plan, Planned
@@ -70,12 +69,7 @@ class Rag:
     def __enter__(self) -> Rag:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -358,6 +352,13 @@ class Rag:
         for kind in lagging(index):
             self._notify(f"{kind} cache: behind the catalog, which 'ragkit ingest' mends")
         return damages(index)
+
+    def doctor(self, *, probe: bool = True) -> Iterator[Check]:
+        """Yield a check of each thing that is needed, in the order a person would look.
+
+        Nothing is changed. With ``probe`` models are loaded, to embed a text and to answer.
+        """
+        return self._parts.doctor(self.folder, probe=probe)
 
     def shown_path(self, stored: str) -> str:
         """Return a stored path as seen from the working folder."""

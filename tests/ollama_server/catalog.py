@@ -35,7 +35,7 @@ def ps(server: Server) -> Whole:
                     "digest": loaded.model.digest,
                     "details": _details(loaded.model),
                     "expires_at": moment(loaded.expires_at),
-                    "size_vram": 0,
+                    "size_vram": int(loaded.size * server.gpu_share),
                 }
                 | ({"context_length": loaded.context_length} if server.release >= "0.10.0" else {})
                 for loaded in server.loaded

@@ -28,7 +28,7 @@ class Server:
     that is not among them is not found. ``reply`` is what each chat model says, a text or what a
     function makes of the messages; None leaves it to the model. ``drift`` makes all vectors those
     of a release that reads texts otherwise. ``token_s`` and ``embed_s`` are how long a token and a
-    vector take.
+    vector take; ``gpu_share`` is how much of a loaded model is on a GPU.
     """
 
     def __init__(self, release: str, *, models: Sequence[Model] = USUAL) -> None:
@@ -42,6 +42,7 @@ class Server:
         self.drift = self.release.between("0.14.0", "0.30.0")
         self.token_s = 0.0
         self.embed_s = 0.0
+        self.gpu_share = 0.0  # of each loaded model, 0 to 1
         self.loaded = Memory(self.release)
         self.cancelled: list[Request] = []  # whose client left before the end
         self._requests: list[Request] = []
