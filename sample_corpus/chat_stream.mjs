@@ -5,7 +5,7 @@
 // Node 18 or later; the functions work in a browser too if the server allows the page's origin
 // (OLLAMA_ORIGINS).
 
-const BASE_URL = globalThis.process?.env.OLLAMA_HOST ?? "http://127.0.0.1:11434";
+const BASE_URL = globalThis.process?.env.OLLAMA_HOST ?? "http://127.0.0.1:11434"; // with scheme and port
 
 /**
  * Yield the JSON records of a reply, one a line.

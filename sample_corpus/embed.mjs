@@ -4,7 +4,7 @@
 //
 // The first text is the question, the others are compared with it.
 
-const BASE_URL = process.env.OLLAMA_HOST ?? "http://127.0.0.1:11434";
+const BASE_URL = process.env.OLLAMA_HOST ?? "http://127.0.0.1:11434"; // with scheme and port
 const MODEL = "nomic-embed-text";
 
 /** Return one vector for each text, in their order. The reply is whole: embeddings never stream. */

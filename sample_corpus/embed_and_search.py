@@ -12,7 +12,8 @@ import urllib.request
 
 import numpy as np
 
-BASE_URL = os.environ.get("OLLAMA_HOST", "http://127.0.0.1:11434")
+BASE_URL = os.environ.get("OLLAMA_HOST", "http://127.0.0.1:11434")  # with scheme and port
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy for local calls
 MODEL = "nomic-embed-text"
 
 # This model wants a task before each text, and another one before questions. Ollama adds none.
@@ -44,7 +45,7 @@ def embed(texts: list[str]) -> np.ndarray:
             data=json.dumps(payload).encode(),
             headers={"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=300) as response:
+        with OPENER.open(request, timeout=300) as response:
             vectors += json.load(response)["embeddings"]
     return checked(np.array(vectors, dtype=np.float32), len(texts))
 

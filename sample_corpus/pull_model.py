@@ -13,7 +13,8 @@ import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
-BASE_URL = os.environ.get("OLLAMA_HOST", "http://127.0.0.1:11434")
+BASE_URL = os.environ.get("OLLAMA_HOST", "http://127.0.0.1:11434")  # with scheme and port
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy for local calls
 
 
 class PullError(Exception):
@@ -28,7 +29,7 @@ def post(path: str, payload: dict[str, Any], timeout: float) -> Iterator[dict[st
         headers={"Content-Type": "application/json"},
     )
     try:
-        with urllib.request.urlopen(request, timeout=timeout) as response:
+        with OPENER.open(request, timeout=timeout) as response:
             for line in response:
                 record = json.loads(line)
                 if "error" in record:  # under status 200: the stream had begun

@@ -12,7 +12,8 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any
 
-BASE_URL = os.environ.get("OLLAMA_HOST", "http://127.0.0.1:11434")
+BASE_URL = os.environ.get("OLLAMA_HOST", "http://127.0.0.1:11434")  # with scheme and port
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy for local calls
 MODEL = os.environ.get("MODEL", "qwen3")
 MOST_ROUNDS = 5  # a confused model would call for ever
 
@@ -50,7 +51,7 @@ def chat(messages: list[dict[str, Any]]) -> dict[str, Any]:
         data=json.dumps(payload).encode(),
         headers={"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=600) as response:
+    with OPENER.open(request, timeout=600) as response:
         message: dict[str, Any] = json.load(response)["message"]
     return message
 
