@@ -8,7 +8,7 @@
 const BASE_URL = globalThis.process?.env.OLLAMA_HOST ?? "http://127.0.0.1:11434"; // with scheme and port
 
 /**
- * Yield the JSON records of a reply, one a line.
+ * Yield the JSON records of a reply, one a line (NDJSON).
  *
  * A chunk of the network ends anywhere: in the middle of a record, even in the middle of a letter.
  * So the decoder keeps half a letter for the next chunk (`stream: true`), and `rest` keeps half

@@ -70,7 +70,7 @@ def run(call: dict[str, Any]) -> dict[str, Any]:
 
 
 def answer(question: str) -> str:
-    """Return the answer to a question, after as many calls as the model wants."""
+    """Return the answer to a question; give up after five rounds of calls."""
     messages: list[dict[str, Any]] = [{"role": "user", "content": question}]
     for _ in range(MOST_ROUNDS):
         message = chat(messages)
