@@ -20,7 +20,7 @@ QUESTIONS = ROOT / "tests" / "eval" / "questions.jsonl"
 
 RECALL_AT_5 = 0.9
 REFUSALS = 0.8  # of the questions that the handbook does not answer
-WRONGLY_REFUSED = 1 / 6  # of those that it does: measured at 14 of 96
+WRONGLY_REFUSED = 1 / 6  # of those that it does: measured at 14 of 99
 
 
 @dataclass(frozen=True)

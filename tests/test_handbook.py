@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pypdf import PdfReader
 
 from tests.ollama_server import Server
 
@@ -218,6 +220,16 @@ def test_api_tour_stops_at_an_error(run: Run, ollama: Server) -> None:
 
 
 # -- what stands in pages
+
+
+def test_the_reference_is_what_its_script_makes() -> None:
+    pytest.importorskip("fpdf", reason="makes PDFs")
+    from tests.api_reference import TARGET, build
+
+    kept, made = PdfReader(TARGET), PdfReader(io.BytesIO(build()))
+    assert [page.extract_text() for page in kept.pages] == [
+        page.extract_text() for page in made.pages
+    ]
 
 
 def test_pages_have_examples_of_each_kind() -> None:
