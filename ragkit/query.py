@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ragkit.errors import ConfigError
@@ -33,7 +33,13 @@ class Found:
     evidence: Evidence
     files: int  # searched
     passages: int  # searched
+    mode: str = "hybrid"  # how it was searched
     degraded: tuple[str, ...] = ()  # parts that did not take part, such as "embedder"
+
+    @property
+    def is_enough(self) -> bool:
+        """Say whether the question may be answered."""
+        return bool(self.hits) and self.evidence.enough
 
 
 def search(
@@ -104,7 +110,7 @@ def search(
     proof = evidence(terms, passages, snapshot.idf, strictness=strictness)
     missing = missing_words(question, facts.languages, proof.missing)
     proof = replace(proof, missing=tuple(missing))
-    return Found(question, tuple(hits[:k]), proof, facts.files, facts.chunks)
+    return Found(question, tuple(hits[:k]), proof, facts.files, facts.chunks, mode)
 
 
 class Answer:
@@ -180,7 +186,7 @@ class Answer:
 def ask(
     found: Found,
     *,
-    answerer: Callable[[], Answerer],
+    answerer: Answerer | None,
     embedder: str,
     degraded: Sequence[str] = (),
 ) -> Answer:
@@ -188,16 +194,16 @@ def ask(
 
     Args:
         found: what ``search`` returned.
-        answerer: gives what turns passages into an answer; not called where evidence is lacking.
+        answerer: turns passages into an answer; None where evidence is lacking.
         embedder: name of the embedder, told with the answer.
         degraded: the parts that did not take part, told with the answer.
     """
-    refused = not found.hits or not found.evidence.enough
-    if refused:
+    if answerer is None:
         searched = {"files": found.files, "passages": found.passages}
         pieces = iter([refusal(found.evidence, searched)])
         model = None
     else:
-        chosen = answerer()
-        pieces, model = chosen(found.question, found.hits), chosen.name
-    return Answer(found, pieces, refused=refused, model=model, embedder=embedder, degraded=degraded)
+        pieces, model = answerer(found.question, found.hits), answerer.name
+    return Answer(
+        found, pieces, refused=answerer is None, model=model, embedder=embedder, degraded=degraded
+    )

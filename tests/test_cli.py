@@ -417,7 +417,7 @@ def test_a_batch_answers_line_by_line_in_order(
     assert [i for i, line in enumerate(lines) if "error" in line] == [1, 3, 7, 8]
 
 
-def test_a_question_that_cannot_be_embedded_costs_its_line(
+def test_a_question_that_cannot_be_embedded_is_answered_by_its_words(
     indexed: Path, ragkit: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (indexed / "q.txt").write_text("bridge\nlong\nmodel")
@@ -428,10 +428,11 @@ def test_a_question_that_cannot_be_embedded_costs_its_line(
         return np.asarray(self.embed_documents([text])[0])
 
     monkeypatch.setattr(WordLlamaEmbedder, "embed_query", embed_query)
-    code, lines = batch(ragkit, "search", indexed / "q.txt")
-    assert code == 0
-    assert [bool(line["hits"]) for line in lines] == [True, False, True]
-    assert lines[1]["error"] == "the text is too long"
+    code, out, err = ragkit("search", "--batch", indexed / "q.txt")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert (code, err.count("the text is too long: passages are found by their words")) == (0, 1)
+    assert [line["mode"] for line in lines] == ["hybrid", "lexical", "hybrid"]
+    assert lines[1]["degraded"] == ["embedder"]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -379,7 +381,7 @@ def test_what_is_no_ollama_is_said(away: Path, ragkit: Terminal, ollama: Server)
     code, _, err = ragkit("ingest", "--host", ollama.url)
     assert (code, "is not answered as by Ollama" in err) == (3, True)
     code, _, err = ragkit("ask", QUESTION, "--host", ollama.url)
-    assert (code, "is not answered as by Ollama" in err) == (0, True)
+    assert (code, "is not answered as by Ollama" in err) == (3, True)
     code, _, err = ragkit("search", QUESTION, "--host", "ftp://nowhere")
     assert (code, "is no address of Ollama" in err) == (2, True)
 
@@ -443,8 +445,18 @@ def _fields(model: Any) -> dict[str, Any]:  # noqa: ANN401 - a Model
 def test_all_passages_can_be_embedded_anew(here: Path, ragkit: Terminal, ollama: Server) -> None:
     with Rag(offline=True) as rag:
         rag.ingest("docs")
-    code, out, _ = ragkit("ingest", "--reembed", "--host", ollama.url)
+    server = ("--host", ollama.url)
+    code, out, _ = ragkit("ingest", "--reembed", *server)
+    assert (code, "3 embedded" in out, len(ollama.requests)) == (0, True, 0)  # as it was made
+    named = ("--embed-model", "nomic-embed-text", "-o", "num_ctx=512")
+    estimate = ragkit.json("ingest", "--reembed", "--dry-run", *named, *server)["estimate"]
+    assert estimate["texts"] == 3
+    code, out, _ = ragkit("ingest", "--reembed", *named, *server)
     assert (code, "3 embedded" in out) == (0, True)
+    ollama.forget()
+    assert ragkit("ingest", "--reembed", *server)[0] == 0
+    assert {b["model"] for b in ollama.requests_to("/api/embed")} == {"nomic-embed-text"}
+    assert {b["options"]["num_ctx"] for b in ollama.requests_to("/api/embed")} == {512}
     with Rag(host=ollama.url) as rag:
         status = rag.status()
         assert (status.embedder, status.dim) == ("ollama:nomic-embed-text", 768)
@@ -474,7 +486,50 @@ def test_reembedding_that_is_cut_off_goes_on(tmp_path: Path, ollama: Server) -> 
         assert rag.status().without_vectors == 0
 
 
+def test_a_rag_that_lives_on_sees_what_was_embedded_anew(here: Path, ollama: Server) -> None:
+    ollama.add(replace(ollama.models["nomic-embed-text"], name="other", weights="others"))
+    with Rag(host=ollama.url) as rag:
+        rag.ingest("docs")
+        before = rag.search(QUESTION, mode="dense")
+        with Rag(host=ollama.url, embed_model="other") as writer:
+            writer.ingest(reembed=True)
+        after = rag.search(QUESTION, mode="dense")
+        assert before[0].path == after[0].path == "docs/bridge.md"
+        assert ollama.requests_to("/api/embed")[-1]["model"] == "other"
+    old = Rag(host=ollama.url, embed_model="nomic-embed-text")
+    with old, pytest.raises(IndexStaleError, match="ollama:other"):
+        old.search(QUESTION)
+
+
+def test_several_threads_share_one_client(here: Path, ollama: Server) -> None:
+    with Rag(host=ollama.url) as rag:
+        rag.ingest("docs")
+    with Rag(host=ollama.url) as rag, ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: rag.ask(QUESTION).text, range(16)))
+    assert len(set(answers)) == 1
+
+
 # -- texts and servers that fail
+
+
+def test_a_question_that_has_no_vector_is_answered_by_its_words(
+    here: Path, ragkit: Terminal, ollama: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at(ollama, monkeypatch)
+    ragkit("ingest", "docs")
+    ollama.faults.nan = "opened"
+    code, out, err = ragkit("search", QUESTION)
+    assert (code, "docs/bridge.md" in out) == (0, True)
+    assert "has no vector for a text" in err
+    answer = ragkit.json("ask", QUESTION)
+    assert (answer["degraded"], answer["model"]) == (["embedder", "model"], "builtin:quotes")
+    assert ragkit("search", QUESTION, "--mode", "dense")[0] == 3
+
+
+def test_the_words_alone_may_be_answered_without_the_server(away: Path, ragkit: Terminal) -> None:
+    code, out, err = ragkit("ask", QUESTION, "--mode", "lexical")
+    assert (code, out[0], "passages are quoted" in err) == (0, "“", True)
+    assert ragkit("ask", QUESTION, "--mode", "lexical", "--model", "llama3.2")[0] == 3
 
 
 def test_a_passage_without_a_vector_is_found_by_its_words(

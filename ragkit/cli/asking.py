@@ -137,7 +137,7 @@ def search(
         result = rag.find(text)
         hits = [hit_json(hit) for hit in result.hits]
         degraded = {"degraded": list(result.degraded)} if result.degraded else {}
-        return {"question": result.question, "mode": rag.settings.mode, "hits": hits, **degraded}
+        return {"question": result.question, "mode": result.mode, "hits": hits, **degraded}
 
     with Rag(index, notify=notices(quiet=quiet), **settings) as rag:
         if batch is not None:

@@ -82,7 +82,9 @@ def ingest(
 
     with Rag(index, notify=notices(quiet=quiet), **settings) as rag:
         if dry_run:
-            return _dry_run(rag, paths, reread=reread, as_json=as_json, quiet=quiet)
+            return _dry_run(
+                rag, paths, reread=reread, reembed=reembed, as_json=as_json, quiet=quiet
+            )
         printer = ProgressPrinter(quiet=quiet, shown=partial(name, rag))
         try:
             report = rag.ingest(*paths, reread=reread, reembed=reembed, progress=printer)
@@ -112,6 +114,7 @@ def _report_json(report: IngestReport) -> dict[str, object]:
         "chunks": report.chunks,
         "embedded": report.embedded,
         "pages_without_text": report.pages_without_text,
+        **({"notes": [{"path": p, "text": t} for p, t in report.notes]} if report.notes else {}),
     }
 
 
@@ -145,7 +148,9 @@ def _tell_some(lines: list[str], most: int | None, *, quiet: bool = False) -> No
         notice(f"... and {len(lines) - most} more: -v says all", quiet=quiet)
 
 
-def _dry_run(rag: Rag, paths: tuple[str, ...], *, reread: bool, as_json: bool, quiet: bool) -> int:
+def _dry_run(
+    rag: Rag, paths: tuple[str, ...], *, reread: bool, reembed: bool, as_json: bool, quiet: bool
+) -> int:
     from ragkit.types import Progress
 
     printer = ProgressPrinter(quiet=quiet, shown=partial(name, rag))
@@ -153,6 +158,7 @@ def _dry_run(rag: Rag, paths: tuple[str, ...], *, reread: bool, as_json: bool, q
     found = rag.plan(
         *paths,
         reread=reread,
+        reembed=reembed,
         progress=lambda planned: printer(Progress("plan", planned.path, next(counted))),
     )
     printer.clear()

@@ -187,6 +187,11 @@ class OllamaEmbedder:
             return parse_release(self.release) < EMBED_SINCE
         return self._endpoint == "embeddings"
 
+    @property
+    def batch_texts(self) -> int:
+        """Most texts of a request to this server."""
+        return 1 if self._singly or parse_release(self.release) < BATCHES_SINCE else BATCH_TEXTS
+
     def _batches(self, dim: int | None) -> Batches:
         if self._singly:
             send, most, in_flight = self._send_singly, SINGLES_IN_FLIGHT, 1

@@ -26,6 +26,7 @@ from ragkit.protocols import Embedder, ServedEmbedder
 
 NAME = ".ragkit"
 LOCK = "writer.lock"
+VERSION, PROBE = "embedder_version", "embedder_probe"  # facts that tell a drift of vectors
 PACE = "tokens_per_s"  # what the last long ingest embedded, in the catalog's facts
 LEFTOVER = re.compile(rf"dense-\d{{6,}}\.faiss|lexical-\d{{6,}}|{re.escape(FILE)}-\w+")
 SAME_COSINE = 0.995  # of one text's vectors; another device or rounding stays above .999
@@ -104,18 +105,10 @@ class Index:
         catalog = Catalog.open(folder, writing=writing)
         try:
             with catalog.errors():
-                facts = {name: catalog.ledger.meta(name) or "" for name in Maker.__slots__}
-            if not all(facts.values()):
-                raise IndexStaleError(
-                    f"the index at {folder} was never finished", hint=f"delete {folder} and ingest"
-                )
+                return cls(folder, catalog, _maker(folder, catalog))
         except BaseException:
             catalog.close()
             raise
-        maker = Maker(
-            facts["embedder"], facts["fingerprint"], int(facts["dim"]), int(facts["chunk_tokens"])
-        )
-        return cls(folder, catalog, maker)
 
     @classmethod
     def create(cls, folder: Path, maker: Maker) -> Index:
@@ -167,25 +160,23 @@ class Index:
                 hint="leave chunk_tokens as it was, or make another index with --index FOLDER",
             )
 
+    def refresh(self) -> None:
+        """Read again what the index is made with: another process may have embedded it anew."""
+        with self.catalog.errors():
+            self.maker = _maker(self.folder, self.catalog)
+
     def remake(self, maker: Maker, embedder: Embedder) -> None:
         """Drop all vectors and take those of another embedder from now on.
 
         Until an ingest has embedded them anew, passages are found by their words.
         """
+        facts = {name: str(getattr(maker, name)) for name in Maker.__slots__}
         with self.catalog.transaction():
             self.catalog.vectors.forget()
             self.catalog.ledger.set_caches("dense", [])
-            for name in Maker.__slots__:
-                self.catalog.ledger.set_meta(name, str(getattr(maker, name)))
+            for name, value in (facts | _drift_facts(embedder)).items():
+                self.catalog.ledger.set_meta(name, value)
         self.maker = maker
-        self.remember(embedder)
-
-    def remember(self, embedder: Embedder) -> None:
-        """Keep what a later drift of the embedder's vectors is told by."""
-        if isinstance(embedder, ServedEmbedder):
-            with self.catalog.transaction():
-                self.catalog.ledger.set_meta("embedder_version", embedder.version())
-                self.catalog.ledger.set_meta("embedder_probe", embedder.probe().tobytes().hex())
 
     def admit(self, embedder: Embedder) -> None:
         """Refuse an embedder whose vectors have changed; remember what it is like now.
@@ -193,10 +184,14 @@ class Index:
         Raises:
             IndexStaleError: as ``require_same_vectors``.
         """
-        if self.catalog.ledger.meta("embedder_version") is None or self.require_same_vectors(
-            embedder
-        ):
-            self.remember(embedder)
+        facts: dict[str, str] = {}
+        if self.catalog.ledger.meta(VERSION) is None:
+            facts = _drift_facts(embedder)
+        elif self.require_same_vectors(embedder) and isinstance(embedder, ServedEmbedder):
+            facts = {VERSION: embedder.version()}  # the first probe stays: small drifts add up
+        with self.catalog.transaction():
+            for name, value in facts.items():
+                self.catalog.ledger.set_meta(name, value)
 
     def require_same_vectors(self, embedder: Embedder) -> bool:
         """Refuse an embedder that gives texts other vectors than it did; say whether it was asked.
@@ -208,15 +203,13 @@ class Index:
         Raises:
             IndexStaleError: its vector is another one than the index saw.
         """
-        known = self.catalog.ledger.meta("embedder_version")
+        known = self.catalog.ledger.meta(VERSION)
         if known is None or not isinstance(embedder, ServedEmbedder):
             return False
         version = embedder.version()
         if version == known:
             return False
-        probe = np.frombuffer(
-            bytes.fromhex(self.catalog.ledger.meta("embedder_probe") or ""), "<f4"
-        )
+        probe = np.frombuffer(bytes.fromhex(self.catalog.ledger.meta(PROBE) or ""), "<f4")
         cosine = float(embedder.probe() @ probe)
         if cosine < SAME_COSINE:
             raise IndexStaleError(
@@ -239,6 +232,24 @@ class Index:
     def bytes_on_disk(self) -> int:
         """Return the size of all files of the index."""
         return sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
+
+
+def _maker(folder: Path, catalog: Catalog) -> Maker:
+    facts = {name: catalog.ledger.meta(name) or "" for name in Maker.__slots__}
+    if not all(facts.values()):
+        raise IndexStaleError(
+            f"the index at {folder} was never finished", hint=f"delete {folder} and ingest"
+        )
+    return Maker(
+        facts["embedder"], facts["fingerprint"], int(facts["dim"]), int(facts["chunk_tokens"])
+    )
+
+
+def _drift_facts(embedder: Embedder) -> dict[str, str]:
+    """Return what a later drift of the embedder's vectors is told by."""
+    if not isinstance(embedder, ServedEmbedder):
+        return {}
+    return {VERSION: embedder.version(), PROBE: embedder.probe().tobytes().hex()}
 
 
 def stored_path(path: str | Path, base: Path) -> str:

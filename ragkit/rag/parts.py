@@ -7,12 +7,15 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Any, cast
 
 from ragkit.config import Settings
 from ragkit.errors import (
+    BadVectorError,
+    ContextLengthError,
     IndexStaleError,
-    NotOllamaError,
+    ModelCrashError,
     OllamaBusyError,
     OllamaTimeoutError,
     OllamaUnreachableError,
@@ -33,7 +36,10 @@ if TYPE_CHECKING:
 
 EMBED_MODEL, MODEL = "nomic-embed-text", "llama3.2"
 BUILT_IN, SERVED = "builtin:", "ollama:"  # how the names of embedders begin
-AWAY = (OllamaUnreachableError, NotOllamaError, OllamaTimeoutError, OllamaBusyError)
+AWAY = (OllamaUnreachableError, OllamaTimeoutError, OllamaBusyError)
+NO_VECTOR = (BadVectorError, ContextLengthError, ModelCrashError)  # of this question, perhaps
+AWAY_S = 30.0  # a server that was not there is left alone so long
+TRUSTED_S = 60.0  # then the server is asked again whether it is as it was
 PARAMETERS = "embedder_parameters"  # of the index: what its embedder is to be made with again
 
 Notify = Callable[[str], None]
@@ -61,29 +67,35 @@ class Parts:
         self._own_embedder = embedder
         self._own_answerer = answerer
         self._own_chunker = chunker
-        self._embedder: Embedder | None = None
+        self._embedder: tuple[folders.Maker, float, Embedder] | None = None  # since when
         self._answerer: Answerer | None = None
         self._client: Client | None = None
-        self.is_away = False  # the server was found to be; it is not asked again
+        self._lock = RLock()  # several threads may share the parts
+        self._away_until_s = 0.0
 
     def close(self) -> None:
         """Close the connections to the server."""
         if self._client:
             self._client.close()
         self._client = self._embedder = self._answerer = None
-        self.is_away = False
+        self._away_until_s = 0.0
+
+    def found_away(self) -> None:
+        """Leave the server alone for a while: it does not answer."""
+        self._away_until_s = time.monotonic() + AWAY_S
 
     @property
     def client(self) -> Client:
         """The client of the Ollama server that the settings name."""
-        if self._client is None:
-            from ragkit.ollama import Client
+        with self._lock:
+            if self._client is None:
+                from ragkit.ollama import Client
 
-            settings = self._settings
-            self._client = Client(
-                settings.host, api_key=settings.api_key or None, timeout_s=settings.timeout_s
-            )
-        return self._client
+                settings = self._settings
+                self._client = Client(
+                    settings.host, api_key=settings.api_key or None, timeout_s=settings.timeout_s
+                )
+            return self._client
 
     def chunker(self, chunk_tokens: int) -> Chunker:
         """Return one's own, or the one along the structure of documents."""
@@ -100,7 +112,7 @@ class Parts:
 
         Args:
             folder: of the index, if there is one: its embedder is taken if no other is named.
-            anew: take the one that the settings name, whatever the index has.
+            anew: all is to be embedded again, so that the embedder need not be as it was.
 
         Raises:
             OllamaError: the server is away, or has no model that will do.
@@ -110,7 +122,7 @@ class Parts:
         settings = self._settings
         index = folders.Index.open(folder) if folder else None
         try:
-            name = index.maker.embedder if index and not anew else ""
+            name = index.maker.embedder if index else ""
             served = name.startswith(SERVED)
             if settings.offline:
                 return _built_in(BUILT_IN)
@@ -126,7 +138,7 @@ class Parts:
                         f" (needs the extra: {install_hint('offline')})"
                     )
                 raise
-            embedder = self._served(chosen.name, index if served else None)
+            embedder = self._served(chosen.name, index if served else None, anew=anew)
         finally:
             if index:
                 index.close()
@@ -140,25 +152,33 @@ class Parts:
             IndexStaleError: it is not the one that is named, or gives other vectors now.
             OllamaError: its server is away.
         """
-        if self._embedder is None:
-            maker = index.maker
-            embedder = self._own_embedder
-            if embedder is None and maker.embedder.startswith(SERVED):
+        maker = index.maker
+        with self._lock:
+            if self._embedder:
+                made_for, since_s, embedder = self._embedder
+                if made_for == maker and time.monotonic() - since_s < TRUSTED_S:
+                    return embedder
+            if self._own_embedder is not None:
+                embedder = self._own_embedder
+            elif maker.embedder.startswith(SERVED):
                 name = self._settings.embed_model or maker.embedder.removeprefix(SERVED)
                 embedder = self._served(name, index)
-            elif embedder is None:
+            else:
                 embedder = _built_in(maker.embedder)
             index.require(
                 folders.Maker(embedder.name, embedder.fingerprint, embedder.dim, maker.chunk_tokens)
             )
             index.require_same_vectors(embedder)
-            self._embedder = embedder
-        return self._embedder
+            self._embedder = maker, time.monotonic(), embedder
+            return embedder
 
-    def does_without(self, index: Index) -> bool:
-        """Say whether the server of an index is to be left alone."""
-        served = index.maker.embedder.startswith(SERVED) and self._own_embedder is None
-        return served and (self._settings.offline or self.is_away)
+    def left_alone(self, index: Index) -> str:
+        """Return why the server of an index is not to be asked, "" if it is."""
+        if not index.maker.embedder.startswith(SERVED) or self._own_embedder is not None:
+            return ""
+        if self._settings.offline:
+            return "offline"
+        return "the server is away" if time.monotonic() < self._away_until_s else ""
 
     def batch_texts(self, index: Index | None) -> int:
         """Return how many texts go to a server in one request, 0 where none is asked."""
@@ -167,7 +187,11 @@ class Parts:
         is_served = index is None or index.maker.embedder.startswith(SERVED)
         if self._own_embedder is not None or self._settings.offline or not is_served:
             return 0
-        return 1 if self._settings.endpoint == "embeddings" else BATCH_TEXTS
+        try:
+            name = index.maker.embedder.removeprefix(SERVED) if index else EMBED_MODEL
+            return self._served(name, None).batch_texts
+        except RagkitError:
+            return BATCH_TEXTS
 
     def pace(self, index: Index | None, sample: Sequence[str]) -> float | None:
         """Return how many tokens a second are embedded: as measured last, or by trying some texts.
@@ -198,13 +222,14 @@ class Parts:
             with index.catalog.transaction():
                 index.catalog.ledger.set_meta(PARAMETERS, json.dumps(served.parameters))
 
-    def _served(self, name: str, index: Index | None) -> OllamaEmbedder:
+    def _served(self, name: str, index: Index | None, *, anew: bool = False) -> OllamaEmbedder:
         from ragkit.embedding.ollama import OllamaEmbedder
+        from ragkit.ollama.installed import canonical
         from ragkit.prefixes import Prefixes, prefixes_for
 
         settings = self._settings
         known: dict[str, Any] = {}
-        if index:
+        if index and canonical(index.maker.embedder.removeprefix(SERVED)) == canonical(name):
             known = json.loads(index.catalog.ledger.meta(PARAMETERS) or "{}")
         usual = prefixes_for(name)
         prefixes = [
@@ -217,10 +242,10 @@ class Parts:
         return OllamaEmbedder(
             self.client,
             name,
-            dim=index.maker.dim if index else None,
+            dim=index.maker.dim if index and not anew else None,
             prefixes=Prefixes(*prefixes),
             endpoint=cast("Endpoint", settings.endpoint),
-            options=settings.embed_options or known.get("options"),
+            options={**(known.get("options") or {}), **settings.embed_options},
             keep_alive=settings.keep_alive or None,
         )
 
@@ -245,15 +270,14 @@ class Parts:
 
         if quoting:
             return QuotingAnswerer()
-        if self._answerer is None:
-            settings = self._settings
-            served = index.maker.embedder.startswith(SERVED) and not settings.offline
-            if settings.model or served:
-                chosen = self._choose(settings.model, MODEL, "completion")
-                self._answerer = self._prompted(chosen)
-            else:
-                self._answerer = QuotingAnswerer(self.embedder(index))
-        return self._answerer
+        with self._lock:
+            if self._answerer is None:
+                settings = self._settings
+                served = index.maker.embedder.startswith(SERVED) and not settings.offline
+                if not (settings.model or served):
+                    return QuotingAnswerer(self.embedder(index))
+                self._answerer = self._prompted(self._choose(settings.model, MODEL, "completion"))
+            return self._answerer
 
     def _prompted(self, chosen: Chosen) -> PromptedAnswerer:
         from ragkit.chat_models.ollama import OllamaChatModel

@@ -1,5 +1,7 @@
 """One index and what is done with it: ingest, search, ask.
 
+Why one file: every verb of the library stands here, most of them a few lines.
+
 >>> from ragkit import Rag
 >>> rag = Rag("kb/.ragkit", offline=True)
 >>> rag.settings.mode
@@ -19,10 +21,10 @@ from typing import TYPE_CHECKING
 
 from ragkit.catalog import FILE as CATALOG
 from ragkit.config import Settings
-from ragkit.errors import IndexMissingError
+from ragkit.errors import IndexMissingError, IndexStaleError, OllamaUnreachableError
 from ragkit.index import folder as folders
 from ragkit.protocols import Answerer, Chunker, Embedder
-from ragkit.rag.parts import AWAY, Notify, Parts, log
+from ragkit.rag.parts import AWAY, NO_VECTOR, Notify, Parts, log
 from ragkit.types import Check, Hit, IngestReport, Listed, Progress, Status
 
 if TYPE_CHECKING:
@@ -141,8 +143,7 @@ class Rag:
             if self.folder is None:
                 self._notify(f"making an index in {folders.NAME} of this folder")
             self.folder = folder
-            if exists:
-                maker = replace(maker, chunk_tokens=self._chunk_tokens(index))
+            maker = replace(maker, chunk_tokens=self._chunk_tokens(index))
             if exists and reembed:
                 index.remake(maker, embedder)
             index.require(maker)
@@ -167,7 +168,7 @@ class Rag:
         """Be the one writer of an index for the block; make it if ``new`` says what with."""
         self._close_reader(current_thread())
         with folders.lock(folder):
-            if new:
+            if new and not (folder / CATALOG).is_file():  # another may have been quicker
                 index = folders.Index.create(folder, new)
             else:
                 index = folders.Index.open(folder, writing=True)
@@ -181,6 +182,7 @@ class Rag:
         self,
         *paths: str | Path,
         reread: bool = False,
+        reembed: bool = False,
         progress: Callable[[Planned], None] | None = None,
     ) -> Plan:
         """Return what an ingest would do with each file, by path, and cost; write nothing.
@@ -191,6 +193,7 @@ class Rag:
         Args:
             paths: files and folders; none means those given before.
             reread: as ``ingest`` has it.
+            reembed: as ``ingest`` has it.
             progress: called after each file.
 
         Raises:
@@ -205,8 +208,8 @@ class Rag:
         stored = partial(folders.stored_path, base=self._home.parent)
         tokens = self._chunk_tokens(index) if index else self.settings.chunk_tokens
         planned = plan(
-            survey(index, roots, stored=stored, reread=reread),
-            index=index,
+            survey(index, roots, stored=stored, reread=reread or reembed),
+            index=None if reembed else index,
             stored=stored,
             chunker=self._parts.chunker(tokens),
             max_file_bytes=self.settings.max_file_mb * 1_000_000,
@@ -251,13 +254,19 @@ class Rag:
 
         found = self.find(question, k=k, mode=mode)
         index = self.reader().index
-        degraded = found.degraded and (*found.degraded, "model")
-        return ask(
-            found,
-            answerer=lambda: self._parts.answerer(index, quoting=bool(degraded)),
-            embedder=index.maker.embedder,
-            degraded=degraded,
-        )
+        degraded = found.degraded
+        answerer = None
+        if found.is_enough:
+            quoting = "embedder" in degraded and not self.settings.model
+            try:
+                answerer = self._parts.answerer(index, quoting=quoting)
+            except AWAY as error:
+                if self.settings.model:
+                    raise
+                self._say_once(f"{error.message}: passages are quoted ({error.hint})")
+                answerer, quoting = self._parts.answerer(index, quoting=True), True
+            degraded += ("model",) if quoting else ()
+        return ask(found, answerer=answerer, embedder=index.maker.embedder, degraded=degraded)
 
     def find(self, question: str, *, k: int | None = None, mode: str | None = None) -> Found:
         """Return the best passages for a question and how much of it stands in them.
@@ -269,22 +278,23 @@ class Rag:
         settings = replace(self.settings, **given)  # type: ignore[arg-type] # refuses what is wrong
         by_words = replace(settings, mode="lexical")
         index = self.reader().index
-        if self._parts.does_without(index) and settings.mode != "dense":
-            self._say_once("offline: passages are found by their words only")
-            return self._search(question, None, by_words, degraded=("embedder",))
+        index.refresh()
         if settings.mode == "lexical":
             return self._search(question, None, settings)
+        if (why := self._parts.left_alone(index)) and settings.mode != "dense":
+            self._say_once(f"{why}: passages are found by their words only")
+            return self._search(question, None, by_words, degraded=("embedder",))
         try:
             with index.catalog.errors():
                 embedder = self._parts.embedder(index)
             return self._search(question, embedder, settings)
-        except AWAY as error:
-            if settings.mode == "dense" or self.settings.model or self.settings.embed_model:
+        except (*AWAY, *NO_VECTOR) as error:
+            if settings.mode == "dense" or self.settings.embed_model:
                 raise
-            self._say_once(
-                f"{error.message}: passages are found by their words only and quoted ({error.hint})"
-            )
-            self._parts.is_away = True
+            hint = f" ({error.hint})" if error.hint else ""
+            self._say_once(f"{error.message}: passages are found by their words only{hint}")
+            if isinstance(error, OllamaUnreachableError):
+                self._parts.found_away()
         return self._search(question, None, by_words, degraded=("embedder",))
 
     def _search(
@@ -297,7 +307,11 @@ class Rag:
     ) -> Found:
         from ragkit.query import search
 
-        with self.reader().snapshot() as snapshot:
+        reader = self.reader()
+        with reader.snapshot() as snapshot:
+            reader.index.refresh()
+            if embedder and embedder.fingerprint != reader.index.maker.fingerprint:
+                raise IndexStaleError("the index was embedded anew meanwhile", hint="ask again")
             found = search(
                 question,
                 snapshot,
