@@ -4,9 +4,13 @@
 * ``output``: tables, progress, JSON
 * ``indexing``: ingest, status, ls, show, rm, check
 * ``asking``: ask, search
+* ``models``: the models of an Ollama server
+* ``facts``: what is known of a model, in words
+* ``settings``: config, completion
+* ``completing``: names of models, for the shell
 """
 
-from ragkit.cli import asking, indexing
+from ragkit.cli import asking, indexing, models, settings
 from ragkit.cli.app import cli, main
 
-__all__ = ["asking", "cli", "indexing", "main"]
+__all__ = ["asking", "cli", "indexing", "main", "models", "settings"]
