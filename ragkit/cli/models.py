@@ -138,6 +138,7 @@ def _watched(name: str, steps: Iterator[TransferStatus], *, quiet: bool) -> Tran
             for last in found:
                 printer(last)
     except OllamaError as error:
+        error.hint = error.hint.replace("insecure=True", "--insecure")
         if last.done:
             error.hint += f"; {size(last.done)} are kept: the same command goes on from there"
         raise

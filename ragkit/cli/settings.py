@@ -75,10 +75,13 @@ def config(ctx: click.Context, index: str | None, as_json: bool) -> None:
 
 
 def _place(file: Path) -> str:
-    """Return a file as people name it, whose home is short."""
+    """Return a file as people name it: as seen from here, or from home, or as a whole."""
+    names = [str(file)]
     with suppress(KeyError, ValueError):  # no home; not below it
-        return f"~/{file.relative_to(os.environ['HOME']).as_posix()}"
-    return str(file)
+        names.append(f"~/{file.relative_to(os.environ['HOME']).as_posix()}")
+    with suppress(ValueError):
+        names.append(str(file.relative_to(Path.cwd())))
+    return min(names, key=len)
 
 
 def _word(value: object) -> str:
