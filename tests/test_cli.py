@@ -131,9 +131,10 @@ def test_the_list_of_commands_fits_one_screen(
     lines = ragkit("-h")[1].splitlines()
     assert len(lines) < 24
     assert max(map(len, lines)) < 80
-    assert sorted(
-        name for names in SECTIONS.values() for name in names if name in cli.commands
-    ) == (sorted(cli.commands))
+    in_sections = [name for names in SECTIONS.values() for name in names if name in cli.commands]
+    assert cli.list_commands(click.Context(cli)) == in_sections
+    shown = [line.split()[0] for line in lines if re.match("  [a-z]", line)]
+    assert shown == in_sections
 
 
 def test_without_a_command_it_says_what_to_do_first(

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from ragkit.cli.facts import stays
 from ragkit.cli.output import TransferPrinter
+from ragkit.ollama import RunningModel
 from ragkit.ollama.transfers import Transfer
 from tests.ollama_server import USUAL, Model, Server, serve
 from tests.test_cli import COMMANDS, RAGKIT, Terminal, help_of, terminal
@@ -146,6 +148,10 @@ def test_a_model_is_shown_with_its_parameters_and_system_prompt(
     assert (found["num_ctx"], found["capabilities"]) == (8192, ["completion"])
     assert any(line.startswith("num_ctx ") for line in found["modelfile_parameters"])
     assert "vectors    768 dimensions" in ragkit("models", "show", "nomic-embed-text")[1]
+
+
+def test_a_server_that_does_not_say_until_when_is_believed_to_keep_it_for_a_while() -> None:
+    assert stays(RunningModel("m", "", 0, 0, "soon")) == "for a while"
 
 
 # -- what is done with them

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
@@ -131,6 +132,17 @@ def test_an_index_has_a_file_of_its_own_without_addresses(own: Path, ragkit: Ter
     code, _, err = ragkit("config", "set", "k", "5", "--index", "none")
     assert code == 5
     assert "ragkit ingest FOLDER --index none" in err
+
+
+def test_options_before_a_command_hold_for_it_and_a_variable_does_not(
+    own: Path, ragkit: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = ragkit("config", "--index", ".ragkit", "--json", "set", "k", "5")[1]
+    assert json.loads(out)["file"] == str(Path(".ragkit/config.toml"))
+    assert not own.exists()
+    monkeypatch.setenv("RAGKIT_INDEX", ".ragkit")
+    ragkit("config", "set", "k", "6")
+    assert own.read_text() == "k = 6\n"
 
 
 def test_a_variable_that_wins_all_the_same_is_named(
@@ -336,6 +348,7 @@ def test_commands_models_and_settings_complete(
 
 def test_the_host_that_was_typed_is_asked(ollama: Server) -> None:
     assert completed("ask", "--host", ollama.url, "--model", "q") == ["qwen3"]
+    assert completed("models", "--host", ollama.url, "rm", "b") == ["bge-m3"]
 
 
 def test_without_a_server_nothing_is_said() -> None:

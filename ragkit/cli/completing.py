@@ -23,8 +23,10 @@ def complete_models(capability: Capability | None = None) -> Complete:
     """Return what completes the names of models: of those that can do something, or of all."""
 
     def complete(ctx: click.Context, _: click.Parameter, begun: str) -> list[str]:
+        above = ctx.parent.params if ctx.parent else {}  # of 'ragkit models --host gpu-box rm'
         with suppress(RagkitError):
-            return installed_names(ctx.params.get("host"), capability, begun)
+            host = ctx.params.get("host") or above.get("host")
+            return installed_names(host, capability, begun)
         return []
 
     return complete

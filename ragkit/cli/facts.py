@@ -86,6 +86,8 @@ def stays(running: RunningModel) -> str:
     from ragkit.ollama.installed import loaded_for_s
 
     left = loaded_for_s(running, datetime.now(UTC))
+    if left is None:
+        return "for a while"
     return "for ever" if left == math.inf else f"for {duration(left)}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -93,10 +93,10 @@ def models(ctx: click.Context, host: str | None, as_json: bool) -> None:
     ]
     click.echo(table(rows, ("model", "size", "context", "good for", "loaded")))
     if not rows:
-        notice(
-            f"no models are installed on {address};"
-            " 'ragkit models pull nomic-embed-text' and 'ragkit models pull llama3.2' get two"
-        )
+        from ragkit.rag.parts import EMBED_MODEL, MODEL
+
+        pulls = " and ".join(f"'ragkit models pull {name}'" for name in (EMBED_MODEL, MODEL))
+        notice(f"no models are installed on {address}: {pulls} get what ragkit takes by itself")
 
 
 @models.command(short_help="Download a model.")
@@ -127,15 +127,15 @@ def pull(name: str, host: str | None, insecure: bool, as_json: bool, quiet: bool
         click.echo(printable(f"pulled {name}, {size(last.total)}"))
 
 
-def _watched(name: str, steps: Iterator[TransferStatus], *, quiet: bool) -> Transfer:
+def _watched(name: str, steps: Generator[TransferStatus, None, None], *, quiet: bool) -> Transfer:
     """Show how far a pull is, to its end; return the last of it."""
     from ragkit.ollama.transfers import Transfer, transfers
 
     printer = TransferPrinter(name, quiet=quiet)
     last = Transfer("")
     try:
-        with closing(transfers(steps)) as found:
-            for last in found:
+        with closing(steps):
+            for last in transfers(steps):
                 printer(last)
     except OllamaError as error:
         error.hint = error.hint.replace("insecure=True", "--insecure")

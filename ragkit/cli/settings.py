@@ -10,6 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from ragkit.cli.app import Group, cli, index_option, json_option, notice
 from ragkit.cli.output import print_json, printable, table
@@ -54,7 +55,10 @@ def config(ctx: click.Context, index: str | None, as_json: bool) -> None:
         ragkit config set model qwen3
         ragkit config unset model
     """
-    if ctx.invoked_subcommand is not None:
+    if ctx.invoked_subcommand is not None:  # to which the options before it go on
+        is_typed = ctx.get_parameter_source("index") is ParameterSource.COMMANDLINE
+        given = {"file_index": index if is_typed else None, "as_json": as_json}
+        ctx.default_map = {ctx.invoked_subcommand: given}
         return
     from ragkit.index.folder import locate
 

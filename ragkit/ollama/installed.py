@@ -65,20 +65,21 @@ def find(installed: Iterable[InstalledModel], wanted: str) -> InstalledModel:
     return found
 
 
-def loaded_for_s(running: RunningModel, now: datetime) -> float:
-    """Return for how many seconds more a model stays loaded; infinity for ever.
+def loaded_for_s(running: RunningModel, now: datetime) -> float | None:
+    """Return for how many seconds more a model stays loaded; infinity for ever, None if unknown.
 
     >>> from datetime import UTC
     >>> soon = RunningModel("m", "", 0, 0, "2026-01-01T00:05:00.123456789Z")
     >>> ever = RunningModel("m", "", 0, 0, "2318-04-12T23:47:16.854775807+01:00")
     >>> now = datetime(2026, 1, 1, tzinfo=UTC)
-    >>> round(loaded_for_s(soon, now)), loaded_for_s(ever, now)
-    (300, inf)
+    >>> loaded_for_s(soon, now), loaded_for_s(ever, now)
+    (300.123456, inf)
+    >>> loaded_for_s(RunningModel("m", "", 0, 0, expires_at=""), now)
     """
     try:
         left = (datetime.fromisoformat(running.expires_at) - now).total_seconds()
     except (ValueError, TypeError):  # no moment, or one without a time zone
-        return 0.0
+        return None
     return math.inf if left > FOREVER_S else max(left, 0.0)
 
 

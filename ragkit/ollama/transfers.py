@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ragkit.ollama.records import TransferStatus
@@ -18,7 +18,7 @@ class Transfer:
     moved: int = 0  # bytes that came over the wire: without what was there before
 
 
-def transfers(steps: Iterable[TransferStatus]) -> Generator[Transfer, None, None]:
+def transfers(steps: Iterable[TransferStatus]) -> Iterator[Transfer]:
     """Yield the sums after each step of a pull or a push.
 
     What the first word of a file says is done was there before: a pull that was stopped goes on
