@@ -89,14 +89,30 @@ class Settings:
         Raises:
             ConfigError: an unknown name, or a value of the wrong kind.
         """
+        return cls.load_with_origins(index, env=env, given=given, defaults=defaults)[0]
+
+    @classmethod
+    def load_with_origins(
+        cls,
+        index: Path | None = None,
+        *,
+        env: Mapping[str, str] = os.environ,
+        given: Mapping[str, object] | None = None,
+        defaults: Mapping[str, object] | None = None,
+    ) -> tuple[Settings, dict[str, str]]:
+        """Do what ``load`` does, and say of each setting that was set which source won.
+
+        Returns:
+            The settings, and by name a file's path or a variable's name; a default is not there.
+        """
         merged: dict[str, tuple[object, str]] = {
             name: (value, "the index") for name, value in (defaults or {}).items()
         }
         for file in (user_file(env), index / FILE if index else None):
             if file is not None and os.path.isfile(file):  # noqa: PTH113 - Path's raises
-                found = _read(file)
+                found = read_file(file)
                 if index and file == index / FILE:
-                    _refuse_addresses(found, file)
+                    refuse_addresses(found, file)
                 merged |= {name: (value, str(file)) for name, value in found.items()}
         merged |= {OLLAMA[name]: (text, name) for name, text in env.items() if name in OLLAMA}
         for name, text in env.items():
@@ -108,12 +124,23 @@ class Settings:
         kinds = {field.name: type(getattr(cls(), field.name)) for field in fields(cls)}
         values = {}
         for name, (value, origin) in merged.items():
-            if name not in kinds:
-                close = difflib.get_close_matches(name, kinds, n=1)
-                hint = f"did you mean {close[0]}?" if close else f"one of: {', '.join(kinds)}"
-                raise ConfigError(f"unknown setting {name!r} in {origin}", hint=hint)
+            require_known(name, origin)
             values[name] = _as(kinds[name], value, name, origin)
-        return replace(cls(), **values)  # type: ignore[arg-type] # each value is of its field's kind
+        origins = {name: origin for name, (_, origin) in merged.items()}
+        return replace(cls(), **values), origins  # type: ignore[arg-type] # each of its field's kind
+
+
+def require_known(name: str, origin: str) -> None:
+    """Refuse what is no setting, and name the nearest.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    known = [field.name for field in fields(Settings)]
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"one of: {', '.join(known)}"
+        raise ConfigError(f"unknown setting {name!r} in {origin}", hint=hint)
 
 
 OTHER_VARIABLES = frozenset({"RAGKIT_INDEX", "RAGKIT_DEBUG"})  # which index is no setting of one
@@ -130,14 +157,19 @@ def user_file(env: Mapping[str, str]) -> Path | None:
     return Path(env["HOME"]) / ".config" / "ragkit" / FILE if env.get("HOME") else None
 
 
-def _read(file: Path) -> dict[str, object]:
+def read_file(file: Path) -> dict[str, object]:
+    """Return what stands in a config.toml.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
     try:
         return tomllib.loads(file.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ConfigError(f"cannot read {file}: {error}", hint="mend it or delete it") from error
 
 
-def _refuse_addresses(found: Mapping[str, object], file: Path) -> None:
+def refuse_addresses(found: Mapping[str, object], file: Path) -> None:
     """Refuse settings that say where documents and keys go: the file may be a stranger's.
 
     Raises:
@@ -196,4 +228,5 @@ def _as(kind: type, value: object, name: str, origin: str) -> object:
     word = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}.get(
         kind, "name=value"
     )
-    raise ConfigError(f"{name} in {origin} is {value!r}", hint=f"give {word}")
+    shown = "not text" if name == "api_key" else repr(value)  # a key is nobody's to read
+    raise ConfigError(f"{name} in {origin} is {shown}", hint=f"give {word}")

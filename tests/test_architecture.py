@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "ragkit"
 LAYERS = [
     {"errors"},
     {"types"},
-    {"protocols", "config", "extras", "text"},
+    {"protocols", "config", "settings_file", "extras", "text"},
     {
         "ollama",
         "loading",

@@ -13,6 +13,7 @@ import itertools
 import json
 import os
 import pty
+import re
 import runpy
 import signal
 import struct
@@ -21,16 +22,19 @@ import sys
 import termios
 import time
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 
 from ragkit import Rag, __version__, rag
 from ragkit.cli import cli
-from ragkit.cli.app import run
+from ragkit.cli.app import SECTIONS, run
 from ragkit.cli.output import ProgressPrinter, size, table
+from ragkit.config import Settings
 from ragkit.embedding.wordllama import WordLlamaEmbedder
 from ragkit.errors import ContextLengthError
 from ragkit.types import FloatVector, IngestReport, Progress
@@ -99,7 +103,15 @@ def snapshot_of(*command: str) -> Path:
     return SNAPSHOTS / f"{'-'.join(('help', *command))}.txt"
 
 
-COMMANDS: list[tuple[str, ...]] = [(), *((name,) for name in cli.commands)]
+def commands(group: click.Group, *above: str) -> Iterator[tuple[str, ...]]:
+    """Yield the names of all commands, also of those below others."""
+    for name, command in group.commands.items():
+        yield (*above, name)
+        if isinstance(command, click.Group):
+            yield from commands(command, *above, name)
+
+
+COMMANDS: list[tuple[str, ...]] = [(), *commands(cli)]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -110,6 +122,61 @@ def test_help_is_as_it_was_last_read(command: tuple[str, ...]) -> None:
 def test_help_and_version_exit_with_0(ragkit: Terminal) -> None:
     assert ragkit("-h")[0] == 0
     assert ragkit("--version") == (0, f"ragkit, version {__version__}\n", "")
+
+
+def test_the_list_of_commands_fits_one_screen(
+    ragkit: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = ragkit("-h")[1].splitlines()
+    assert len(lines) < 24
+    assert max(map(len, lines)) < 80
+    in_sections = [name for names in SECTIONS.values() for name in names if name in cli.commands]
+    assert cli.list_commands(click.Context(cli)) == in_sections
+    shown = [line.split()[0] for line in lines if re.match("  [a-z]", line)]
+    assert shown == in_sections
+
+
+def test_without_a_command_it_says_what_to_do_first(
+    here: Path, ragkit: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, out, _ = ragkit()
+    assert code == 0
+    assert "no index in this folder" in out
+    assert "\n  ragkit ingest FOLDER\n" in out
+    ragkit("ingest", "docs", "--offline")
+    assert ragkit()[1] == ragkit("-h")[1]
+    monkeypatch.setenv("RAGKIT_INDEX", "elsewhere")
+    assert ragkit()[1] == out
+
+
+# Flags that are no settings: what a command is to do this once, or where it is to look.
+NO_SETTINGS = {"no_probe", 
+    "as_json", "quiet", "verbose", "help", "version", "batch", "dry_run", "reread", "reembed",
+    "insecure", "base", "system", "parameters", "file_index",
+}  # fmt: skip
+OTHER_NAMES = {"index": "RAGKIT_INDEX"}
+
+
+def test_every_flag_is_a_setting_with_its_variable_or_is_known_to_be_none() -> None:
+    settings = {field.name for field in fields(Settings)}
+    seen = set()
+    for names in COMMANDS:
+        command: click.Command = cli
+        for name in names:
+            assert isinstance(command, click.Group)
+            command = command.commands[name]
+        for option in (each for each in command.params if isinstance(each, click.Option)):
+            assert option.name
+            seen.add(option.name)
+            if option.name in OTHER_NAMES:
+                assert option.envvar == OTHER_NAMES[option.name]
+            elif option.name not in settings:
+                assert option.name in NO_SETTINGS, (names, option.opts)
+    readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    for name in settings:
+        has_flag = re.search(rf"^\| `{name}` \| `-", readme, re.MULTILINE) is not None
+        assert has_flag == (name in seen), name
 
 
 # -- ingest

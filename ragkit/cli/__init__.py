@@ -5,9 +5,13 @@
 * ``indexing``: ingest, status, ls, show, rm, check
 * ``asking``: ask, search
 * ``health``: doctor
+* ``models``: the models of an Ollama server
+* ``facts``: what is known of a model, in words
+* ``settings``: config, completion
+* ``completing``: names of models, for the shell
 """
 
-from ragkit.cli import asking, health, indexing
+from ragkit.cli import asking, health, indexing, models, settings
 from ragkit.cli.app import cli, main
 
-__all__ = ["asking", "cli", "health", "indexing", "main"]
+__all__ = ["asking", "cli", "health", "indexing", "main", "models", "settings"]

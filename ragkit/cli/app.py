@@ -15,6 +15,7 @@ from typing import TypeVar
 import click
 
 from ragkit import __version__
+from ragkit.cli.completing import complete_models
 from ragkit.cli.output import printable
 from ragkit.config import CHOICES, parse_option
 from ragkit.errors import IndexWriteError, RagkitError
@@ -28,11 +29,10 @@ OPTION_HELP = "An option of Ollama's for the model, such as num_ctx=8192."
 
 
 class Group(click.Group):
-    """Commands in the order of use; a mistyped one names the nearest."""
+    """Commands in the order they are written in; a mistyped one names the nearest."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        order = ("ingest", "ask", "search", "status", "ls", "show", "rm", "check", "doctor")
-        return sorted(self.commands, key=order.index)
+        return list(self.commands)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -46,14 +46,57 @@ class Group(click.Group):
             raise
 
 
+class Root(Group):
+    """All commands, in sections, in the order of use; their list fits one screen."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        order = [name for names in SECTIONS.values() for name in names]
+        return sorted(self.commands, key=order.index)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        width = max(map(len, self.commands))
+        formatter.write_paragraph()
+        for title, names in SECTIONS.items():
+            formatter.write(f"{title}:\n")
+            formatter.indent()
+            found = [(name, self.commands[name]) for name in names if name in self.commands]
+            formatter.write_dl([(n.ljust(width), c.get_short_help_str(70)) for n, c in found])
+            formatter.dedent()
+
+
+SECTIONS = {
+    "First": ("ingest", "ask", "search"),
+    "What is there": ("status", "ls", "show", "rm", "check"),
+    "Ollama": ("models", "doctor"),
+    "Settings": ("config", "completion"),
+}
+
+
 @click.group(
-    cls=Group,
+    cls=Root,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog='First: ragkit ingest FOLDER, then: ragkit ask "question"',
+    epilog="'ragkit COMMAND -h' says more of it, 'ragkit --version' says which this is.",
 )
 @click.version_option(__version__, prog_name="ragkit")
-def cli() -> None:
-    """Ask your own documents, on your own machine: answers with citations to page and line."""
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Ask your own documents, on your own machine: answers cited to page and line."""
+    if ctx.invoked_subcommand is None:
+        from ragkit.index.folder import locate
+
+        folder, _ = locate(os.environ.get("RAGKIT_INDEX"))
+        click.echo(ctx.get_help() if folder and folder.is_dir() else FIRST_STEPS)
+
+
+FIRST_STEPS = """\
+There is no index in this folder yet. First read your documents, then ask them:
+
+  ragkit ingest FOLDER
+  ragkit ask "question"
+
+Models of Ollama do the work: 'ragkit models' lists them. Without a server: --offline.
+'ragkit -h' lists all commands."""
 
 
 def main() -> None:
@@ -138,6 +181,21 @@ def offline_option(command: Command) -> Command:
     )(command)
 
 
+def host_option(command: Command) -> Command:
+    """Add --host."""
+    return click.option("--host", help="The Ollama server.  [default: 127.0.0.1:11434]")(command)
+
+
+def keep_alive_option(command: Command) -> Command:
+    """Add --keep-alive."""
+    return click.option("--keep-alive", help="How long models stay loaded, such as 30m.")(command)
+
+
+def options_option(*names: str, help: str = OPTION_HELP) -> Callable[[Command], Command]:
+    """Add ``-o KEY=VALUE``, or the like: options of Ollama's, which become one mapping."""
+    return click.option(*names, metavar="KEY=VALUE", multiple=True, callback=_joined, help=help)
+
+
 def server_options(setting: str) -> Callable[[Command], Command]:
     """Add what says which server and embedding model; ``-o`` gives options of Ollama's.
 
@@ -146,14 +204,16 @@ def server_options(setting: str) -> Callable[[Command], Command]:
     Args:
         setting: which model's options they are: "options" or "embed_options".
     """
-    added = (
-        click.option(
-            "-o", setting, metavar="KEY=VALUE", multiple=True, callback=_joined, help=OPTION_HELP
-        ),
-        click.option("--keep-alive", help="How long models stay loaded, such as 30m."),
+    added: tuple[Callable[[Command], Command], ...] = (
+        options_option("-o", setting),
+        keep_alive_option,
         click.option("--endpoint", type=click.Choice(ENDPOINTS), help="How to embed with Ollama."),
-        click.option("--host", help="The Ollama server.  [default: 127.0.0.1:11434]"),
-        click.option("--embed-model", help="The embedding model.  [default: nomic-embed-text]"),
+        host_option,
+        click.option(
+            "--embed-model",
+            shell_complete=complete_models("embedding"),
+            help="The embedding model.  [default: nomic-embed-text]",
+        ),
     )
 
     return lambda command: reduce(lambda made, add: add(made), added, command)

@@ -24,6 +24,7 @@ from ragkit.cli.app import (
     quiet_option,
     server_options,
 )
+from ragkit.cli.completing import complete_models
 from ragkit.cli.output import (
     answer_json,
     citation_line,
@@ -74,7 +75,11 @@ def question_options(setting: str) -> Callable[[Command], Command]:
 
 
 @cli.command(short_help="Answer a question from the documents, with citations.")
-@click.option("--model", help="The model that answers.  [default: llama3.2]")
+@click.option(
+    "--model",
+    shell_complete=complete_models("completion"),
+    help="The model that answers.  [default: llama3.2]",
+)
 @question_options("options")
 def ask(
     question: str | None,

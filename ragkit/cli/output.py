@@ -8,6 +8,7 @@ import re
 import sys
 import time
 import unicodedata
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,11 +18,14 @@ import click
 from ragkit.text.surrogates import encodable
 
 if TYPE_CHECKING:
+    from ragkit.ollama.transfers import Transfer
     from ragkit.query import Answer
     from ragkit.rag import Rag
     from ragkit.types import Citation, Hit, Progress
 
 EVERY_S = 5.0  # between lines of progress where there is no terminal
+RATE_OVER_S = 15.0  # a pull's rate is that of so many seconds: networks change
+BAR = 20  # cells
 
 
 def print_json(value: object) -> None:
@@ -181,26 +185,48 @@ def duration(seconds: float) -> str:
     return f"{max(round(seconds), 1)} s" if seconds < 100 else f"{round(seconds / 60)} min"
 
 
+class OneLine:
+    """A line that is drawn over itself on a terminal; elsewhere one every few seconds."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self.is_drawn = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+        self._began = self._last = time.monotonic()
+
+    def show(self, line: Callable[[float], str]) -> None:
+        """Show what ``line`` makes of the seconds since the beginning, if it is time to."""
+        now = time.monotonic()
+        if self._quiet or now - self._last < (0.1 if self.is_drawn else EVERY_S):
+            return
+        self._last = now
+        text = printable(line(now - self._began))
+        if self.is_drawn:
+            columns = os.get_terminal_size(sys.stderr.fileno()).columns
+            click.echo("\r\x1b[K" + text[: columns - 1], nl=False, err=True)
+        else:
+            click.echo(text, err=True)
+
+    def clear(self) -> None:
+        """Take the line off the terminal."""
+        if self.is_drawn and not self._quiet:
+            click.echo("\r\x1b[K", nl=False, err=True)
+
+
 class ProgressPrinter:
-    """Draws progress on a terminal; elsewhere says a line every few seconds."""
+    """Shows how far an ingest is."""
 
     def __init__(self, *, quiet: bool, shown: Callable[[str], str] = str) -> None:
-        self._quiet = quiet
+        self._line = OneLine(quiet=quiet)
         self._shown = shown  # turns a stored path into what is printed
-        self._terminal = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-        self._began = self._last = time.monotonic()
+        self.clear = self._line.clear
 
     def __call__(self, step: Progress) -> None:
         """Show a step, if it is time to."""
-        now = time.monotonic()
         if step.stage == "stop":  # said at once, whatever was drawn
             self.clear()
             click.echo("finishing the request under way; Ctrl-C again stops at once", err=True)
-            return
-        if self._quiet or now - self._last < (0.1 if self._terminal else EVERY_S):
-            return
-        self._last = now
-        self._print(self.line(step, now - self._began))
+        else:
+            self._line.show(lambda seconds: self.line(step, seconds))
 
     def line(self, step: Progress, seconds: float) -> str:
         """Return what is said of a step: done and total, rate, time left, the file in hand."""
@@ -218,14 +244,33 @@ class ProgressPrinter:
             + (f": {self._shown(step.path)}" if step.path else "")
         )
 
-    def _print(self, line: str) -> None:
-        if self._terminal:
-            columns = os.get_terminal_size(sys.stderr.fileno()).columns
-            click.echo("\r\x1b[K" + line[: columns - 1], nl=False, err=True)
-        else:
-            click.echo(line, err=True)
 
-    def clear(self) -> None:
-        """Take the progress off the terminal."""
-        if self._terminal and not self._quiet:
-            click.echo("\r\x1b[K", nl=False, err=True)
+class TransferPrinter:
+    """Shows how far a pull is: a bar on a terminal, the share, the rate, the time left."""
+
+    def __init__(self, name: str, *, quiet: bool) -> None:
+        self._name = name
+        self._line = OneLine(quiet=quiet)
+        self._seen = deque([(0.0, 0)])  # (seconds, bytes moved) of the last lines
+        self.clear = self._line.clear
+
+    def __call__(self, transfer: Transfer) -> None:
+        """Show how far it is, if it is time to."""
+        self._line.show(lambda seconds: self.line(transfer, seconds))
+
+    def line(self, transfer: Transfer, seconds: float) -> str:
+        """Return what is said of a transfer. The rate is that of the last seconds."""
+        self._seen.append((seconds, transfer.moved))
+        while len(self._seen) > 2 and seconds - self._seen[0][0] > RATE_OVER_S:
+            self._seen.popleft()
+        if not transfer.total or transfer.done >= transfer.total:
+            return f"{self._name}: {transfer.status}"
+        since, moved = self._seen[0]
+        rate = (transfer.moved - moved) / max(seconds - since, 1e-6)
+        share = transfer.done / transfer.total
+        bar = f" [{'#' * int(share * BAR):-<{BAR}}]" if self._line.is_drawn else ""
+        left = f", {duration((transfer.total - transfer.done) / rate)} left" if rate else ""
+        return (
+            f"{self._name}:{bar} {int(share * 100)}% of {size(transfer.total)},"
+            f" {size(rate)}/s{left}"
+        )

@@ -12,6 +12,8 @@
 * ``unanswered``: what no reply means
 * ``files``: what is read of files that are sent
 * ``uploads``: requests that follow from each other
+* ``installed``: which installed model to use, and what it can do
+* ``transfers``: how far a pull is, all its files together
 """
 
 from ragkit.ollama.clients import AsyncClient, Client

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import difflib
+import math
+import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from ragkit.errors import ModelNotFoundError, ModelUnfitError
 from ragkit.ollama.clients import Client
-from ragkit.ollama.records import InstalledModel, ModelInfo
+from ragkit.ollama.records import InstalledModel, ModelInfo, RunningModel
 
 Capability = Literal["embedding", "completion"]
+FOREVER_S = 10 * 365 * 86400.0  # "for ever" ends 292 years from now
 WHAT = {"embedding": "an embedding model", "completion": "a model that chats"}
 
 
@@ -26,20 +31,56 @@ class Chosen:
 def canonical(name: str) -> str:
     """Return a model's name as the server lists it, in lower case.
 
-    >>> canonical("Llama3.2"), canonical("hf.co/a/b:Q4")
-    ('llama3.2:latest', 'hf.co/a/b:q4')
+    >>> canonical("Llama3.2"), canonical("hf.co/a/b:Q4"), canonical("library/phi4")
+    ('llama3.2:latest', 'hf.co/a/b:q4', 'phi4:latest')
     """
-    lowered = name.strip().lower()
+    lowered = name.strip().lower().removeprefix("registry.ollama.ai/").removeprefix("library/")
     return lowered if ":" in lowered.rpartition("/")[2] else f"{lowered}:latest"
 
 
 def can(info: ModelInfo, capability: Capability) -> bool:
     """Say whether a model can embed, or chat: it does one or the other."""
+    return capability in capabilities(info)
+
+
+def capabilities(info: ModelInfo) -> tuple[str, ...]:
+    """Return what a model can do, in Ollama's words; of old releases no more than one of two."""
     if info.capabilities is not None:
-        return capability in info.capabilities
+        return info.capabilities
     # Releases before 0.6.4 do not say; the rule is theirs since.
     embeds = "bert" in info.family or any(key.endswith(".pooling_type") for key in info.model_info)
-    return embeds == (capability == "embedding")
+    return ("embedding",) if embeds else ("completion",)
+
+
+def find(installed: Iterable[InstalledModel], wanted: str) -> InstalledModel:
+    """Return the installed model of a name.
+
+    Raises:
+        ModelNotFoundError: there is none; the hint names the nearest.
+    """
+    named = {canonical(model.name): model for model in installed}
+    found = named.get(canonical(wanted))
+    if found is None:
+        raise _not_found(wanted, named.values())
+    return found
+
+
+def loaded_for_s(running: RunningModel, now: datetime) -> float | None:
+    """Return for how many seconds more a model stays loaded; infinity for ever, None if unknown.
+
+    >>> from datetime import UTC
+    >>> soon = RunningModel("m", "", 0, 0, "2026-01-01T00:05:00.123456789Z")
+    >>> ever = RunningModel("m", "", 0, 0, "2318-04-12T23:47:16.854775807+01:00")
+    >>> now = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> loaded_for_s(soon, now), loaded_for_s(ever, now)
+    (300.123456, inf)
+    >>> loaded_for_s(RunningModel("m", "", 0, 0, expires_at=""), now)
+    """
+    try:
+        left = (datetime.fromisoformat(running.expires_at) - now).total_seconds()
+    except (ValueError, TypeError):  # no moment, or one without a time zone
+        return None
+    return math.inf if left > FOREVER_S else max(left, 0.0)
 
 
 def choose(client: Client, wanted: str, *, default: str, capability: Capability) -> Chosen:
@@ -56,16 +97,12 @@ def choose(client: Client, wanted: str, *, default: str, capability: Capability)
         ModelUnfitError: the model that was named cannot do it.
     """
     installed = client.tags()
-    named = {canonical(model.name): model for model in installed}
     if wanted:
-        found = named.get(canonical(wanted))
-        if found is None:
-            raise _not_found(wanted, [model.name for model in installed])
-        chosen = _known(client, found, wanted)
+        chosen = _known(client, find(installed, wanted), wanted)
         if not can(chosen.info, capability):
             raise _unfit(chosen, capability, default)
         return chosen
-    first = named.get(canonical(default))
+    first = next((m for m in installed if canonical(m.name) == canonical(default)), None)
     others = [model for model in installed if model is not first]
     for model in [first, *others] if first else others:
         name = default if model is first else model.name
@@ -81,11 +118,17 @@ def _known(client: Client, model: InstalledModel, name: str) -> Chosen:
     return Chosen(name, model.digest, client.show(model.name))
 
 
-def _not_found(wanted: str, installed: list[str]) -> ModelNotFoundError:
-    hint = f"ollama pull {wanted}"
-    names = [name.removesuffix(":latest") for name in installed]
-    if close := difflib.get_close_matches(wanted.removesuffix(":latest"), names, n=1):
-        hint += f"; or did you mean {close[0]}, which is installed?"
+def nearest(installed: Iterable[InstalledModel], wanted: str) -> str:
+    """Return the installed model whose name is nearest to one that is not, "" if none is near."""
+    names = [model.name.removesuffix(":latest") for model in installed]
+    close = difflib.get_close_matches(wanted.removesuffix(":latest"), names, n=1)
+    return close[0] if close else ""
+
+
+def _not_found(wanted: str, installed: Iterable[InstalledModel]) -> ModelNotFoundError:
+    hint = f"ollama pull {shlex.quote(wanted)}"
+    if close := nearest(installed, wanted):
+        hint += f"; or did you mean {close}, which is installed?"
     return ModelNotFoundError(f"the model {wanted!r} is not installed", hint=hint)
 
 

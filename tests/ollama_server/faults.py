@@ -59,6 +59,8 @@ class Faults:
     pull_error: str = ""  # an error line after "pulling manifest"
     pull_uncounted: bool = False  # records without "completed"
     pull_cut: bool = False  # ends without "success"
+    pull_there: int = 0  # parts of the first file that an earlier pull left, of five
+    pull_part_s: float = 0.0  # how long a part takes
 
     def takes(self, name: str) -> bool:
         """Count one of a fault down, and say whether there was one."""

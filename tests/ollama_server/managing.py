@@ -42,7 +42,12 @@ def create(server: Server, request: Request) -> Whole | Stream:
     base = server.models.find(str(body.get("from", "")))
     if base is None:
         raise Failure(400, "neither 'from' or 'files' was specified")
-    made = replace(base, name=str(body["model"]), system=str(body.get("system", base.system)))
+    made = replace(
+        base,
+        name=str(body["model"]),
+        system=str(body.get("system", base.system)),
+        num_ctx=(body.get("parameters") or {}).get("num_ctx", base.num_ctx),
+    )
     if body.get("stream", True):
         return Stream(_steps(server, base, made))
     return whole(list(_steps(server, base, made))[-1])

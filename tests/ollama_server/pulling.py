@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -46,7 +47,9 @@ def _records(server: Server, name: Name, body: Mapping[str, Any]) -> Iterator[Re
     config = hashlib.sha256(f"config of {model.digest}".encode()).hexdigest()
     for digest, total in ((model.blob, model.file_bytes), (config, CONFIG_BYTES)):
         parts = 1 if is_there or total == CONFIG_BYTES else PARTS
-        for part in range(1, parts + 1):
+        there = faults.pull_there if parts > 1 else 0
+        for part in range(max(there, 1), parts + 1):
+            time.sleep(faults.pull_part_s)
             record: Record = {"status": f"pulling {digest[:12]}", "digest": f"sha256:{digest}"}
             record |= {"total": total, "completed": total * part // parts}
             if faults.pull_uncounted:
