@@ -164,6 +164,21 @@ def test_an_answer_without_an_end_is_no_answer(ollama: Server) -> None:
         ask(model)
 
 
+@pytest.mark.parametrize("reply", [" \n ", "<think>Hm.</think>\n"])
+def test_a_model_that_says_nothing_is_an_error(ollama: Server, reply: str) -> None:
+    ollama.reply = reply
+    with chatting(ollama) as model, pytest.raises(OllamaReplyError, match="gave no answer"):
+        ask(model)
+
+
+def test_a_model_that_thinks_to_its_limit_is_told_so(ollama: Server) -> None:
+    ollama.reply = "<think>" + "hm " * 50
+    with chatting(ollama) as model, pytest.raises(OllamaReplyError) as failed:
+        ask(model, answer_tokens=10)
+    assert failed.value.message == "the model gave no answer within 10 tokens"
+    assert "raise answer_tokens" in failed.value.hint
+
+
 # -- prompts that are too long, whatever the estimate said
 
 
@@ -217,6 +232,20 @@ def test_an_answer_that_reaches_its_limit_is_told(ollama: Server) -> None:
         said, outcome = ask(model, answer_tokens=10)
     assert len(said.split()) <= 11
     assert any("cut after" in note for note in outcome.notes)
+
+
+def test_an_answer_that_has_begun_is_not_begun_anew() -> None:
+    class TooLongLate(Counts):
+        def stream(
+            self, prompt: Prompt, *, context_tokens: int, answer_tokens: int
+        ) -> Generator[str, None, Usage]:
+            yield "It stays"
+            raise ContextLengthError("too long", n_ctx=100, n_prompt_tokens=300)
+
+    answer = PromptedAnswerer(TooLongLate())(QUESTION, HITS)
+    assert next(answer) == "It stays"
+    with pytest.raises(ContextLengthError):
+        next(answer)
 
 
 class Counts:
