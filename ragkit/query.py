@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ragkit.errors import ConfigError
 from ragkit.fusion import reciprocal_rank_fusion, scaled, weighted_sum
-from ragkit.grounding import PASSAGES, Evidence, citations, evidence, refusal
+from ragkit.grounding import PASSAGES, Evidence, citations, evidence, refusal, unsourced
 from ragkit.index.snapshot import Snapshot
 from ragkit.protocols import Answerer, Embedder
 from ragkit.text.surrogates import encodable
@@ -108,7 +109,11 @@ def search(
 
 
 class Answer:
-    """A streaming answer: iterate for its text, piece by piece; the rest waits for its end."""
+    """A streaming answer: iterate for its text, piece by piece; the rest waits for its end.
+
+    It may be read as often as you like, and by several threads: each gets the whole of it. An error
+    in the middle is raised to whoever reads that far.
+    """
 
     def __init__(
         self,
@@ -130,23 +135,49 @@ class Answer:
         self._said: list[str] = []
         self._refused = refused
         self._outcome = Outcome()
+        self._has_ended = False
+        self._failure: Exception | None = None  # what it ended with
+        self._lock = threading.Lock()
 
     def __iter__(self) -> Iterator[str]:
-        yield from self._said
-        while True:
+        at = 0
+        while self._has(at):
+            yield self._said[at]
+            at += 1
+
+    def _has(self, at: int) -> bool:
+        """Say whether there is a piece at this place; waits until that is known."""
+        with self._lock:
+            if at < len(self._said):
+                return True
+            if self._failure is not None:
+                raise self._failure
+            if self._has_ended:
+                return False
             try:
-                piece = next(self._pieces)
+                self._said.append(next(self._pieces))
             except StopIteration as stop:
                 if isinstance(stop.value, Outcome):
                     self._outcome = stop.value
-                return
-            self._said.append(piece)
-            yield piece
+                self._has_ended = True
+            except Exception as error:
+                self._failure, self._has_ended = error, True
+                raise
+            except BaseException:  # an interrupt is for who reads now, not for who reads on
+                self._end_early()
+                raise
+            return not self._has_ended
+
+    def _end_early(self) -> None:
+        self._has_ended = True
+        self._outcome = Outcome(notes=("the answer was ended early: it is not whole",))
 
     def close(self) -> None:
         """End the answer where it is; a server stops working on it."""
-        if isinstance(self._pieces, Generator):
-            self._pieces.close()
+        with self._lock:
+            if isinstance(self._pieces, Generator) and not self._has_ended:
+                self._pieces.close()
+                self._end_early()
 
     @property
     def text(self) -> str:
@@ -162,7 +193,12 @@ class Answer:
     def citations(self) -> list[Citation]:
         """Where each cited passage stands."""
         text = self.text
-        return [] if self._refused else list(citations(text, self.hits))
+        return [] if self._refused else list(citations(text, self._given))
+
+    @property
+    def _given(self) -> Sequence[Hit]:
+        """The hits that the answer was made from: what a model did not see it cannot cite."""
+        return self.hits[: self._outcome.hits]
 
     @property
     def usage(self) -> Usage | None:
@@ -172,9 +208,15 @@ class Answer:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was lost or changed on the way, to be said to the user."""
-        cited = self.refused or self.citations
-        uncited = () if cited else ("the answer cites no passage: check it with 'ragkit search'",)
-        return self._outcome.notes + uncited
+        notes = list(self._outcome.notes) if self.text else []
+        # Only a model makes numbers up; what a passage has in brackets is quoted as it stands.
+        is_of_model = self._outcome.hits is not None
+        if is_of_model and (numbers := unsourced(self.text, self._given)):
+            markers = ", ".join(f"[{number}]" for number in numbers)
+            notes.append(f"the answer cites what the model was not given: {markers}")
+        if not (self.refused or self.citations):
+            notes.append("the answer cites no passage: check it with 'ragkit search'")
+        return tuple(notes)
 
 
 def ask(

@@ -252,6 +252,7 @@ def test_an_answer_that_cites_nothing_is_told(
     code, _, err = ragkit("ask", QUESTION)
     assert code == 0
     assert "note: the answer cites no passage" in err
+    assert "note: the answer cites what the model was not given: [9]" in err
     assert ragkit.json("ask", QUESTION)["notes"]
 
 
@@ -273,6 +274,18 @@ def test_several_markers_in_one_are_several_citations(here: Path, ollama: Server
     with Rag(host=ollama.url) as rag:
         rag.ingest("docs")
         assert [citation.marker for citation in rag.ask(QUESTION).citations] == [1, 2]
+
+
+def test_a_passage_that_did_not_fit_cannot_be_cited(here: Path, ollama: Server) -> None:
+    many(here / "docs", 1)
+    ollama.reply = "It is so [7]."
+    with Rag(host=ollama.url, budget_tokens=300) as rag:
+        rag.ingest("docs")
+        answer = rag.ask("What does number0x3 speak of, of many things?")
+        assert len(answer.hits) == 8
+        assert answer.citations == []
+        assert "the model was given 1 of 8 passages" in answer.notes[0]
+        assert "[7]" in answer.notes[1]
 
 
 # -- the server is away
