@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from ragkit.types import NO_ANSWER, Citation, Hit, Outcome, Usage
 # Chosen on nine public sets; the plateau is wide (tests/benchmarks/RESULTS.md).
 WEIGHTS = {"body": 0.6, "dense": 0.3, "headings": 0.1}
 LANGUAGES = 5  # the commonest of an index: a word is looked for as each of them stems it
+SAYS_NO = re.compile(rf"\s*{re.escape(NO_ANSWER.rstrip('.'))}[ \t]*(?:\.|$)", re.MULTILINE)
 VIEWS = {
     "hybrid": ("body", "dense", "headings"),
     "lexical": ("body", "headings"),
@@ -187,7 +189,7 @@ class Answer:
     @property
     def refused(self) -> bool:
         """Whether it says that the documents do not hold the answer."""
-        return self._refused or self.text.strip().startswith(NO_ANSWER)
+        return self._refused or bool(SAYS_NO.match(self.text) and not self.citations)
 
     @property
     def citations(self) -> list[Citation]:

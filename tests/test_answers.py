@@ -100,7 +100,23 @@ def test_an_interrupt_ends_an_answer_for_good() -> None:
     assert answer.notes == (EARLY,)
 
 
-# -- what it cites
+# -- what it says
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("The documents do not say.", True),
+        ("\n The documents do not say", True),
+        ("The documents do not say\n\nThey are about bridges.", True),
+        ("The documents do not say. Perhaps [99].", True),
+        ("The documents do not say. But [1] says 5m.", False),
+        ("The documents do not say whether it is so, but I do.", False),
+        ("It is so.", False),
+    ],
+)
+def test_an_answer_refuses_if_it_says_so_and_cites_nothing(text: str, refused: bool) -> None:
+    assert answer_of(said(text)).refused is refused
 
 
 def test_a_model_cannot_cite_what_it_was_not_given() -> None:
