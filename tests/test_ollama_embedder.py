@@ -135,6 +135,16 @@ def test_a_server_without_the_endpoint_is_asked_at_the_other(ollama: Server) -> 
         embedder.embed_query("a question")
 
 
+def test_a_stray_404_does_not_change_the_endpoint(ollama: Server) -> None:
+    with embedding(ollama) as embedder:
+        embedder.embed_documents(FEW[:3])
+        ollama.faults.only, ollama.faults.missing = "/api/embed", 1
+        with pytest.raises(NotOllamaError):
+            embedder.embed_documents(FEW[:3])
+        embedder.embed_documents(FEW[:3])
+    assert not ollama.requests_to("/api/embeddings")
+
+
 def test_the_digest_and_the_release_make_the_version(ollama: Server) -> None:
     with embedding(ollama) as embedder:
         assert embedder.version() == f"0.33.0-rc2 {ollama.models['nomic-embed-text'].digest}"
@@ -183,6 +193,13 @@ def test_a_text_that_kills_the_model_costs_itself_only(each_ollama: Server) -> N
     assert list(found.refused) == [POISON]
 
 
+def test_a_text_that_kills_the_model_is_given_up_at_its_first_bad_part(ollama: Server) -> None:
+    ollama.faults.crash = "deadly"
+    with embedding(ollama) as embedder:
+        assert embedder.embed_each(["A deadly text. " * 50]).refused
+    assert len(ollama.requests_to("/api/embed")) < 30
+
+
 def test_a_model_that_dies_within_a_batch_is_tried_again(each_ollama: Server) -> None:
     each_ollama.faults.eof = 1
     with embedding(each_ollama) as embedder:
@@ -209,6 +226,15 @@ def test_many_bad_texts_in_a_row_do_not_end_the_run(ollama: Server) -> None:
         assert len(embedder.embed_each([*FEW[:3], *texts]).refused) == len(texts)
 
 
+def test_texts_refused_in_a_row_are_counted_over_all_calls(ollama: Server) -> None:
+    ollama.faults.zeros = "e"
+    with embedding(ollama) as embedder:
+        for n in range(IN_A_ROW - 1):
+            assert embedder.embed_each([f"text {n}"]).refused
+        with pytest.raises(BadVectorError, match="zeros"):
+            embedder.embed_each(["text"])
+
+
 def test_a_text_that_is_too_long_is_embedded_in_parts(each_ollama: Server) -> None:
     begin = "the model stays in memory. " * 120
     long = begin + "yeast makes bread rise. " * 120
@@ -223,6 +249,20 @@ def test_a_text_that_is_too_long_is_embedded_in_parts(each_ollama: Server) -> No
         assert float(row @ half) < 0.99  # its end counts too
         assert not embedder.embed_each(FEW).parts
     assert not any(body.get("truncate", True) for body in each_ollama.requests_to("/api/embed"))
+
+
+def test_each_part_of_a_long_text_has_the_prefix(each_ollama: Server) -> None:
+    long = "the model stays in memory. " * 600
+    with embedding(each_ollama) as embedder:
+        assert embedder.embed_each([long]).parts[0] > 1
+        sent = [text for body in each_ollama.requests_to("/api/embed") for text in body["input"]]
+        assert len(sent) > 2
+        assert all(text.startswith("search_document: ") for text in sent)
+        each_ollama.forget()
+        assert embedder.embed_query(long).any()
+        sent = [text for body in each_ollama.requests_to("/api/embed") for text in body["input"]]
+        assert len(sent) > 2
+        assert all(text.startswith("search_query: ") for text in sent)
 
 
 def test_a_long_text_is_embedded_in_parts_at_the_other_endpoint(each_ollama: Server) -> None:
