@@ -377,6 +377,36 @@ def test_another_that_can_is_chosen_if_not(client: Client, ollama: Server) -> No
     assert not ollama.loads
 
 
+def test_a_model_that_another_server_runs_is_taken_only_if_it_is_named(
+    client: Client, ollama: Server
+) -> None:
+    ollama.models.clear()
+    cloud = "https://ollama.com:443"
+    ollama.add(Model("gpt-oss:120b-cloud", ("completion",), remote_host=cloud))
+    ollama.add(Model("llama3.2", ("completion",), remote_host=cloud))  # named as the default is
+    ollama.add(Model("glm-4.6:cloud", ("completion",)))  # by its name
+    with pytest.raises(ModelNotFoundError) as failed:
+        choose(client, "", default="llama3.2", capability="completion")
+    assert "glm-4.6:cloud, llama3.2:latest, gpt-oss:120b-cloud would send" in failed.value.hint
+    for name in ("gpt-oss:120b-cloud", "llama3.2"):
+        chosen = choose(client, name, default="llama3.2", capability="completion")
+        assert chosen.name == name
+    ollama.add(Model("mistral", ("completion",)))
+    ollama.add(Model("kimi-k2:1t-cloud", ("completion",)))
+    chosen = choose(client, "", default="llama3.2", capability="completion")
+    assert chosen.name == "mistral:latest"
+    listed = client.tags()[-1]
+    assert (listed.remote_model, listed.remote_host) == ("gpt-oss:120b-cloud", cloud)
+
+
+def test_the_registry_may_stand_before_a_name(client: Client, ollama: Server) -> None:
+    for name in ("library/bge-m3", "registry.ollama.ai/library/BGE-m3:latest"):
+        assert choose(client, name, default="", capability="embedding").name == name
+        embedder = OllamaEmbedder(client, name)
+        assert embedder.version().endswith(ollama.models["bge-m3"].digest)
+        assert embedder.fingerprint == OllamaEmbedder(client, "bge-m3").fingerprint
+
+
 def test_a_named_model_must_be_there_and_fit(each_ollama: Server) -> None:
     with Client(each_ollama.url) as client:
         chosen = choose(client, "BGE-m3", default="nomic-embed-text", capability="embedding")

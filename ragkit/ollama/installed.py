@@ -11,6 +11,7 @@ from ragkit.ollama.clients import Client
 from ragkit.ollama.records import InstalledModel, ModelInfo
 
 Capability = Literal["embedding", "completion"]
+REGISTRY = "registry.ollama.ai"  # where a name without a host is of, and "library" there
 WHAT = {"embedding": "an embedding model", "completion": "a model that chats"}
 
 
@@ -28,8 +29,10 @@ def canonical(name: str) -> str:
 
     >>> canonical("Llama3.2"), canonical("hf.co/a/b:Q4")
     ('llama3.2:latest', 'hf.co/a/b:q4')
+    >>> canonical("registry.ollama.ai/library/bge-m3"), canonical("library/bge-m3:567m")
+    ('bge-m3:latest', 'bge-m3:567m')
     """
-    lowered = name.strip().lower()
+    lowered = name.strip().lower().removeprefix(f"{REGISTRY}/").removeprefix("library/")
     return lowered if ":" in lowered.rpartition("/")[2] else f"{lowered}:latest"
 
 
@@ -44,6 +47,8 @@ def can(info: ModelInfo, capability: Capability) -> bool:
 
 def choose(client: Client, wanted: str, *, default: str, capability: Capability) -> Chosen:
     """Return the model that was named; else the default if it is installed; else one that can.
+
+    One that another server runs is taken only if it was named: documents go to it.
 
     Args:
         client: of the server.
@@ -66,14 +71,16 @@ def choose(client: Client, wanted: str, *, default: str, capability: Capability)
             raise _unfit(chosen, capability, default)
         return chosen
     first = named.get(canonical(default))
-    others = [model for model in installed if model is not first]
-    for model in [first, *others] if first else others:
+    here = [model for model in installed if not model.is_remote]
+    for model in sorted(here, key=lambda model: model is not first):
         name = default if model is first else model.name
         if can((chosen := _known(client, model, name)).info, capability):
             return chosen
+    hint = f"ollama pull {default}"
+    if elsewhere := [model.name for model in installed if model.is_remote]:
+        hint += f"; {', '.join(elsewhere[:3])} would send the documents elsewhere: name it to do so"
     raise ModelNotFoundError(
-        f"{WHAT[capability]} is needed and none is installed on {client.address}",
-        hint=f"ollama pull {default}",
+        f"{WHAT[capability]} is needed and none is installed on {client.address}", hint=hint
     )
 
 
