@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ragkit.chat_models.ollama import OllamaChatModel, without_thoughts
 from ragkit.chat_models.prompted import PromptedAnswerer
-from ragkit.errors import ContextLengthError, OllamaError, OllamaReplyError
+from ragkit.errors import ConfigError, ContextLengthError, OllamaError, OllamaReplyError
 from ragkit.ollama import Client
 from ragkit.ollama.installed import choose
 from ragkit.types import Hit, Outcome, Prompt, Usage
@@ -76,6 +76,19 @@ def test_options_that_were_given_win(ollama: Server) -> None:
     (body,) = ollama.requests_to("/api/chat")
     assert body["options"] == {"num_predict": 1024, **given}
     assert body["keep_alive"] == "30m"
+
+
+def test_a_context_that_is_given_is_a_whole_number(ollama: Server) -> None:
+    with chatting(ollama, options={"num_ctx": 8192.0}) as model:
+        ask(model)
+    (body,) = ollama.requests_to("/api/chat")
+    assert repr(body["options"]["num_ctx"]) == "8192"
+    for wrong in ("8k", 0, -1, 0.5, 8192.5, True, float("nan"), float("inf")):
+        with (
+            chatting(ollama, options={"num_ctx": wrong}) as model,
+            pytest.raises(ConfigError, match="the option num_ctx cannot be"),
+        ):
+            ask(model)
 
 
 def test_the_context_is_a_power_of_two_within_the_models_own(ollama: Server) -> None:

@@ -637,7 +637,9 @@ def test_settings_in_a_file_that_came_along_do_not_say_where_to_send_documents(
         (("-o", "num_ctx"), "-o has 'num_ctx'"),
         (("--endpoint", "sideways"), "--endpoint"),
         (("--keep-alive", "soon"), "keep_alive"),
+        (("--keep-alive", "NaN"), "Ollama refuses the request"),
         (("-o", "num_ctx=big"), "num_ctx"),
+        (("-o", "num_ctx=NaN"), "num_ctx in -o cannot be NaN"),
     ],
 )
 def test_what_cannot_be_is_refused(
@@ -645,6 +647,12 @@ def test_what_cannot_be_is_refused(
 ) -> None:
     code, _, err = ragkit("ingest", "docs", "--host", ollama.url, *given)
     assert (code, message in err or "duration" in err) == (2, True)
+
+
+def test_models_may_stay_for_a_number_of_seconds(here: Path, ollama: Server) -> None:
+    with Rag(host=ollama.url, keep_alive=300) as rag:
+        rag.ingest("docs")
+    assert {body["keep_alive"] for body in ollama.requests_to("/api/embed")} == {300}
 
 
 def test_probe_vectors_are_kept_as_they_came(here: Path, ollama: Server) -> None:
