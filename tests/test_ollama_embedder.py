@@ -434,6 +434,9 @@ def test_an_old_server_does_not_say_what_a_model_can() -> None:
 
 def test_known_flaws_are_those_of_release_and_model() -> None:
     assert len(flaws("0.20.1", "nomic-embed-text:v1.5")) == 2
-    assert not flaws("0.20.1", "bge-m3")
+    assert len(flaws("0.20.1", "hf.co/nomic-ai/nomic-embed-text-v1.5-GGUF:Q8_0")) == 2
+    assert len(flaws("0.24.0", "snowflake-arctic-embed:335m")) == 1
+    for other in ("bge-m3", "snowflake-arctic-embed2", "nomic-embed-text-v2-moe:latest"):
+        assert not flaws("0.24.0", other)
     assert "mixes up" in flaws("0.3.0", "bge-m3")[0]
     assert parse_release("made by hand") > parse_release("0.33.0")
