@@ -614,9 +614,32 @@ def test_citations_are_links_where_a_terminal_can_follow_them(here: Path, ollama
 def test_a_prompt_that_was_cut_is_told(here: Path, ragkit: Terminal, ollama: Server) -> None:
     ragkit("ingest", "docs", "--host", ollama.url)
     ollama.faults.counted = 4095
-    code, _, err = ragkit("ask", QUESTION, "--host", ollama.url)
-    assert code == 0
-    assert "note: the server seems to have cut the prompt" in err
+    for quiet in ((), ("-q",)):
+        code, _, err = ragkit("ask", QUESTION, "--host", ollama.url, *quiet)
+        assert code == 0
+        assert "note: the server seems to have cut the prompt" in err
+
+
+def test_a_model_that_says_nothing_fails(here: Path, ragkit: Terminal, ollama: Server) -> None:
+    ragkit("ingest", "docs", "--host", ollama.url)
+    ollama.reply = " \n"
+    code, out, err = ragkit("ask", QUESTION, "--host", ollama.url)
+    assert (code, out) == (3, "")
+    assert err.startswith("Error: the model gave no answer\n  hint: ")
+    Path("questions.txt").write_text(f"{QUESTION}\n" * 2, "utf-8")
+    code, out, _ = ragkit("ask", "--batch", "questions.txt", "--host", ollama.url)
+    assert (code, out.count('"error": "the model gave no answer"')) == (0, 2)
+
+
+def test_an_error_in_mid_answer_has_a_line_of_its_own(
+    here: Path, ragkit: Terminal, ollama: Server
+) -> None:
+    ragkit("ingest", "docs", "--host", ollama.url)
+    ollama.faults.error_after = 3
+    code, out, err = ragkit("ask", QUESTION, "--host", ollama.url)
+    assert (code, err[:7]) == (3, "Error: ")
+    assert out.strip()
+    assert out.endswith("\n")
 
 
 def test_settings_in_a_file_that_came_along_do_not_say_where_to_send_documents(
