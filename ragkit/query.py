@@ -210,10 +210,11 @@ class Answer:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was lost or changed on the way, to be said to the user."""
-        notes = list(self._outcome.notes) if self.text else []
+        text = self.text  # the outcome is that of its end
+        notes = list(self._outcome.notes)
         # Only a model makes numbers up; what a passage has in brackets is quoted as it stands.
         is_of_model = self._outcome.hits is not None
-        if is_of_model and (numbers := unsourced(self.text, self._given)):
+        if is_of_model and (numbers := unsourced(text, self._given)):
             markers = ", ".join(f"[{number}]" for number in numbers)
             notes.append(f"the answer cites what the model was not given: {markers}")
         if not (self.refused or self.citations):

@@ -80,6 +80,13 @@ def test_an_answer_that_was_ended_early_says_so() -> None:
     assert answer.notes == (EARLY,)
 
 
+def test_an_answer_that_was_ended_at_once_says_so() -> None:
+    answer = answer_of(said("It is so [1]."))
+    answer.close()
+    assert answer.text == ""
+    assert EARLY in answer.notes
+
+
 def test_closing_an_answer_at_its_end_changes_nothing() -> None:
     answer = answer_of(said("It is so [1]."))
     assert answer.text

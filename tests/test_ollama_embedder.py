@@ -135,9 +135,10 @@ def test_a_server_without_the_endpoint_is_asked_at_the_other(ollama: Server) -> 
         embedder.embed_query("a question")
 
 
-def test_a_stray_404_does_not_change_the_endpoint(ollama: Server) -> None:
+@pytest.mark.parametrize("warm", [True, False])
+def test_a_stray_404_does_not_change_the_endpoint(ollama: Server, warm: bool) -> None:
     with embedding(ollama) as embedder:
-        embedder.embed_documents(FEW[:3])
+        embedder.warm_up() if warm else embedder.embed_documents(FEW[:3])
         ollama.faults.only, ollama.faults.missing = "/api/embed", 1
         with pytest.raises(NotOllamaError):
             embedder.embed_documents(FEW[:3])

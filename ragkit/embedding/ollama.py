@@ -63,7 +63,7 @@ class OllamaEmbedder:
         self._endpoint = endpoint
         self._options = dict(options) if options else None
         self._keep_alive = keep_alive
-        self._has_embedded = False  # whether /api/embed ever gave a vector
+        self._has_embedded = False  # whether /api/embed ever replied
 
     @property
     def name(self) -> str:
@@ -114,6 +114,7 @@ class OllamaEmbedder:
             self._send_one("")
         else:
             self._client.embed(self.model, options=self._options, keep_alive=self._keep_alive)
+            self._has_embedded = True
 
     def embed_documents(self, texts: Sequence[str]) -> FloatMatrix:
         """Return float32 ``(len(texts), dim)``, rows of unit length; a blank text is zeros.
