@@ -108,6 +108,7 @@ class Outcome:
 
     usage: Usage | None = None
     notes: tuple[str, ...] = ()  # what was lost or changed on the way, said to the user
+    hits: int | None = None  # a model was given the first so many; None where none was asked
 
 
 @dataclass(frozen=True, slots=True)

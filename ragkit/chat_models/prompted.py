@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
-from ragkit.errors import ContextLengthError
+from ragkit.errors import ContextLengthError, OllamaReplyError
 from ragkit.prompting import RULES, build_prompt
 from ragkit.protocols import ChatModel
 from ragkit.text.tokens import estimate_tokens
@@ -44,7 +45,8 @@ class PromptedAnswerer:
 
         Raises:
             ContextLengthError: not even the first passage fits.
-            OllamaError: the server failed.
+            OllamaReplyError: the model said nothing.
+            OllamaError: the server failed; after some pieces too.
         """
         rules = estimate_tokens(RULES)
         context = self.model.context_tokens(self.needed_tokens)
@@ -52,16 +54,43 @@ class PromptedAnswerer:
         budget = min(self.budget_tokens, int((context - answer_tokens) / MARGIN) - rules)
         while True:
             prompt = build_prompt(question, hits, budget_tokens=budget)
-            try:
-                usage = yield from self.model.stream(
-                    prompt, context_tokens=context, answer_tokens=answer_tokens
-                )
-            except ContextLengthError as error:
-                if prompt.hits == 1 and budget < self.budget_tokens // 8:
-                    raise
-                budget = _smaller(budget, error)
-                continue
-            return Outcome(usage, tuple(_notes(prompt, hits, context, usage)))
+            stream = self.model.stream(prompt, context_tokens=context, answer_tokens=answer_tokens)
+            with closing(stream):
+                try:
+                    begun = _beginning(stream)
+                except ContextLengthError as error:
+                    if prompt.hits == 1 and budget < self.budget_tokens // 8:
+                        raise
+                    budget = _smaller(budget, error)
+                    continue
+                if isinstance(begun, Usage):
+                    raise _no_answer(begun)
+                yield begun
+                usage = yield from stream  # too long only now: it cannot be begun anew
+            return Outcome(usage, tuple(_notes(prompt, hits, context, usage)), prompt.hits)
+
+
+def _beginning(stream: Generator[str, None, Usage]) -> str | Usage:
+    """Return what is said first, with the white space before it; what it cost if nothing is."""
+    held = ""
+    while not held.strip():
+        try:
+            held += next(stream)
+        except StopIteration as stop:
+            usage: Usage = stop.value
+            return usage
+    return held
+
+
+def _no_answer(usage: Usage) -> OllamaReplyError:
+    if usage.was_cut:  # it may have thought all the while
+        return OllamaReplyError(
+            f"the model gave no answer within {usage.answer_tokens} tokens",
+            hint="raise answer_tokens, or use another model (--model)",
+        )
+    return OllamaReplyError(
+        "the model gave no answer", hint="ask again or in other words, or use another --model"
+    )
 
 
 def _smaller(budget: int, error: ContextLengthError) -> int:
