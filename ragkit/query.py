@@ -11,8 +11,9 @@ from ragkit.grounding import PASSAGES, Evidence, citations, evidence, refusal
 from ragkit.index.snapshot import Snapshot
 from ragkit.protocols import Answerer, Embedder
 from ragkit.text.surrogates import encodable
+from ragkit.text.wording import is_no_answer, wording_for
 from ragkit.text.words import missing_words, query_terms
-from ragkit.types import NO_ANSWER, Citation, Hit, Outcome, Usage
+from ragkit.types import Citation, Hit, Outcome, Usage
 
 # Chosen on nine public sets; the plateau is wide (tests/benchmarks/RESULTS.md).
 WEIGHTS = {"body": 0.6, "dense": 0.3, "headings": 0.1}
@@ -162,7 +163,7 @@ class Answer:
     @property
     def refused(self) -> bool:
         """Whether it says that the documents do not hold the answer."""
-        return self._refused or self.text.strip().startswith(NO_ANSWER)
+        return self._refused or is_no_answer(self.text)
 
     @property
     def citations(self) -> list[Citation]:
@@ -179,7 +180,7 @@ class Answer:
     def notes(self) -> tuple[str, ...]:
         """What was lost or changed on the way, to be said to the user."""
         cited = self.refused or self.citations
-        uncited = () if cited else ("the answer cites no passage: check it with 'ragkit search'",)
+        uncited = () if cited else (wording_for(self.question).uncited,)
         return self._outcome.notes + uncited
 
 
@@ -200,7 +201,7 @@ def ask(
     """
     if answerer is None:
         searched = {"files": found.files, "passages": found.passages}
-        pieces = iter([refusal(found.evidence, searched)])
+        pieces = iter([refusal(found.question, found.evidence, searched)])
         model = None
     else:
         pieces, model = answerer(found.question, found.hits), answerer.name

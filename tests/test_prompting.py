@@ -38,6 +38,12 @@ def test_the_rules_ask_for_citations_and_allow_no_answer() -> None:
     assert NO_ANSWER in RULES
 
 
+def test_a_refusal_is_asked_for_in_the_language_of_the_question() -> None:
+    prompt = build_prompt("默认多久？", hits_of("五分钟。"), budget_tokens=600)
+    assert "reply only: 文档中没有答案。\n" in prompt.rules
+    assert NO_ANSWER not in prompt.rules
+
+
 def test_what_does_not_fit_is_left_out_from_the_end() -> None:
     prompt = build_prompt("How long?", hits_of(*["word " * 200] * 5), budget_tokens=600)
     assert prompt.hits == 2
