@@ -97,6 +97,12 @@ def citations(answer: str, hits: Sequence[Hit]) -> Iterator[Citation]:
                 yield _citation(number, hit, start, end)
 
 
+def unsourced(answer: str, hits: Sequence[Hit]) -> list[int]:
+    """Return the numbers of an answer's markers that have no source, each once, in order."""
+    numbers = [number for _, found in _markers(answer, hits) for number in found]
+    return [number for number in dict.fromkeys(numbers) if not 1 <= number <= len(hits)]
+
+
 def _markers(answer: str, hits: Sequence[Hit]) -> Iterator[tuple[str, list[int]]]:
     """Yield the words quoted before each marker, "" for none, and the marker's numbers.
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 from ragkit.text.headings import heading_path
 from ragkit.text.tokens import estimate_tokens, fits, fitting
-from ragkit.text.wording import wording_for
-from ragkit.types import NO_ANSWER, Hit, Prompt
+from ragkit.text.wording import NO_ANSWER, wording_for
+from ragkit.types import Hit, Prompt
 
 RULES = f"""\
 You answer questions from the numbered sources that you are given, and from nothing else.

@@ -151,7 +151,8 @@ def test_without_a_command_it_says_what_to_do_first(
 
 
 # Flags that are no settings: what a command is to do this once, or where it is to look.
-NO_SETTINGS = {"no_probe",
+NO_SETTINGS = {
+    "no_probe",
     "as_json", "quiet", "verbose", "help", "version", "batch", "dry_run", "reread", "reembed",
     "insecure", "base", "system", "parameters", "file_index",
 }  # fmt: skip
@@ -846,6 +847,13 @@ def test_a_terminal_gets_one_line_that_fits_and_is_cleared(
         "writing the search files",
         "",
     ]
+
+
+def test_an_early_end_is_said_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    ProgressPrinter(quiet=True)(Progress("stop"))
+    assert capsys.readouterr().err == (
+        "finishing the request under way; Ctrl-C again stops at once\n"
+    )
 
 
 def test_each_stage_has_its_line() -> None:

@@ -1,5 +1,8 @@
 """Evidence, refusals, and citations that lead to the very words."""
 
+import re
+from dataclasses import fields
+
 import pytest
 
 from ragkit.chat_models.quoting import QuotingAnswerer
@@ -12,7 +15,7 @@ from ragkit.grounding import (
     locate,
     refusal,
 )
-from ragkit.text.wording import WORDINGS, wording_for
+from ragkit.text.wording import WORDINGS, Wording, wording_for
 from ragkit.text.words import query_terms, terms
 from ragkit.types import Chunk, Hit
 from tests.embedders import HashingEmbedder
@@ -67,6 +70,12 @@ def test_a_refusal_is_in_the_language_of_the_question() -> None:
     )
     none = refusal("哪支球队？", Evidence(0.1, 0.5, ()), searched)
     assert none == "文档中没有答案。已检索 12 个文件（93 个段落）。"
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(Wording)])
+def test_a_sentence_tells_the_same_in_each_language(field: str) -> None:
+    filled = [set(re.findall(r"{\w+}", getattr(wording, field))) for wording in WORDINGS.values()]
+    assert all(names == filled[0] for names in filled)
 
 
 @pytest.mark.parametrize(

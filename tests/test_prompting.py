@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from ragkit.prompting import RULES, build_prompt
 from ragkit.text.tokens import estimate_tokens
-from ragkit.types import NO_ANSWER, Chunk, Hit
+from ragkit.text.wording import NO_ANSWER
+from ragkit.types import Chunk, Hit
 
 
 def hits_of(*texts: str, page: int | None = None) -> list[Hit]:

@@ -10,7 +10,8 @@ import re
 from dataclasses import dataclass
 
 from ragkit.text.languages import ENGLISH, SCRIPTS
-from ragkit.types import NO_ANSWER
+
+NO_ANSWER = "The documents do not say."
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,13 @@ class Wording:
     searched: str  # with {no_answer}, {files}, {passages} and {missing}
     missing: str  # with {words}; stands in ``searched``
     between: str  # the words of a list
+    note: str  # with {note}, one of those that follow
     uncited: str
+    not_given: str  # with {markers}
+    ended_early: str
+    left_out: str  # with {given} and {all}
+    prompt_cut: str  # with {read}, {sent} and {context}
+    answer_cut: str  # with {tokens}
 
 
 WORDINGS = {
@@ -30,14 +37,33 @@ WORDINGS = {
         searched="{no_answer} Searched {files} files ({passages} passages){missing}.",
         missing="; not found there: {words}",
         between=", ",
+        note="note: {note}",
         uncited="the answer cites no passage: check it with 'ragkit search'",
+        not_given="the answer cites what the model was not given: {markers}",
+        ended_early="the answer was ended early: it is not whole",
+        left_out="the model was given {given} of {all} passages: more did not fit (budget_tokens)",
+        prompt_cut=(
+            "the server seems to have cut the prompt: it read {read} tokens of about {sent}, with a"
+            " context of {context}; do not trust this answer, and lower budget_tokens or update"
+            " Ollama"
+        ),
+        answer_cut="the answer was cut after {tokens} tokens: raise answer_tokens for more",
     ),
     "zh": Wording(
         no_answer="文档中没有答案。",
         searched="{no_answer}已检索 {files} 个文件（{passages} 个段落）{missing}。",
         missing="；其中没有找到：{words}",
         between="、",
+        note="注意：{note}",
         uncited="回答没有引用任何段落，请用 'ragkit search' 核对",
+        not_given="回答引用了没有提供给模型的段落：{markers}",
+        ended_early="回答被提前终止，并不完整",
+        left_out="只有 {all} 个段落中的 {given} 个提供给了模型，其余放不下（budget_tokens）",
+        prompt_cut=(
+            "服务端似乎截断了提示词：约 {sent} 个词元只读了 {read} 个，上下文长度为 {context}。"
+            "这个回答不可信，请调小 budget_tokens 或升级 Ollama"
+        ),
+        answer_cut="回答写满 {tokens} 个词元后被截断，需要更长的回答请调大 answer_tokens",
     ),
 }
 
@@ -63,12 +89,14 @@ def wording_for(question: str) -> Wording:
     return WORDINGS["zh" if ASKING.search(question) or 4 * english < han else "en"]
 
 
-def is_no_answer(text: str) -> bool:
-    """Say whether a reply begins with a refusal, or is one without its full stop.
+NO_ANSWERS = "|".join(re.escape(wording.no_answer[:-1]) for wording in WORDINGS.values())
+SAYS_NO = re.compile(rf"\s*(?:{NO_ANSWERS})[ \t]*(?:[.。]|$)", re.MULTILINE)
 
-    >>> [is_no_answer(text) for text in ("文档中没有答案", " The documents do not say.", "5m [1]")]
+
+def is_no_answer(text: str) -> bool:
+    """Say whether a reply begins with a refusal, in whichever language, with a full stop or none.
+
+    >>> [is_no_answer(text) for text in ("文档中没有答案", "The documents do not say.", "5m [1]")]
     [True, True, False]
     """
-    text = text.strip()
-    sentences = tuple(wording.no_answer for wording in WORDINGS.values())
-    return text.startswith(sentences) or any(text == sentence[:-1] for sentence in sentences)
+    return bool(SAYS_NO.match(text))
