@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,13 +12,13 @@ from ragkit.grounding import PASSAGES, Evidence, citations, evidence, refusal, u
 from ragkit.index.snapshot import Snapshot
 from ragkit.protocols import Answerer, Embedder
 from ragkit.text.surrogates import encodable
+from ragkit.text.wording import is_no_answer, wording_for
 from ragkit.text.words import missing_words, query_terms
-from ragkit.types import NO_ANSWER, Citation, Hit, Outcome, Usage
+from ragkit.types import Citation, Hit, Outcome, Usage
 
 # Chosen on nine public sets; the plateau is wide (tests/benchmarks/RESULTS.md).
 WEIGHTS = {"body": 0.6, "dense": 0.3, "headings": 0.1}
 LANGUAGES = 5  # the commonest of an index: a word is looked for as each of them stems it
-SAYS_NO = re.compile(rf"\s*{re.escape(NO_ANSWER.rstrip('.'))}[ \t]*(?:\.|$)", re.MULTILINE)
 VIEWS = {
     "hybrid": ("body", "dense", "headings"),
     "lexical": ("body", "headings"),
@@ -178,7 +177,7 @@ class Answer:
 
     def _end_early(self) -> None:
         self._has_ended = True
-        self._outcome = Outcome(notes=("the answer was ended early: it is not whole",))
+        self._outcome = Outcome(notes=(wording_for(self.question).ended_early,))
 
     def close(self) -> None:
         """End the answer where it is; a server stops working on it."""
@@ -195,7 +194,7 @@ class Answer:
     @property
     def refused(self) -> bool:
         """Whether it says that the documents do not hold the answer."""
-        return self._refused or bool(SAYS_NO.match(self.text) and not self.citations)
+        return self._refused or (is_no_answer(self.text) and not self.citations)
 
     @property
     def citations(self) -> list[Citation]:
@@ -216,15 +215,15 @@ class Answer:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was lost or changed on the way, to be said to the user."""
-        text = self.text  # the outcome is that of its end
+        text, wording = self.text, wording_for(self.question)  # the outcome is that of its end
         notes = list(self._outcome.notes)
         # Only a model makes numbers up; what a passage has in brackets is quoted as it stands.
         is_of_model = self._outcome.hits is not None
         if is_of_model and (numbers := unsourced(text, self._given)):
-            markers = ", ".join(f"[{number}]" for number in numbers)
-            notes.append(f"the answer cites what the model was not given: {markers}")
+            markers = wording.between.join(f"[{number}]" for number in numbers)
+            notes.append(wording.not_given.format(markers=markers))
         if not (self.refused or self.citations):
-            notes.append("the answer cites no passage: check it with 'ragkit search'")
+            notes.append(wording.uncited)
         return tuple(notes)
 
 
@@ -245,7 +244,7 @@ def ask(
     """
     if answerer is None:
         searched = {"files": found.files, "passages": found.passages}
-        pieces = iter([refusal(found.evidence, searched)])
+        pieces = iter([refusal(found.question, found.evidence, searched)])
         model = None
     else:
         pieces, model = answerer(found.question, found.hits), answerer.name

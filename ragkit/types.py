@@ -99,9 +99,6 @@ class Usage:
     was_cut: bool = False  # the answer ended because it was long enough, not because it was done
 
 
-NO_ANSWER = "The documents do not say."
-
-
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What is known of an answer at its end."""

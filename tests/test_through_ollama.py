@@ -245,6 +245,20 @@ def test_a_model_may_say_that_the_documents_do_not(
     assert (code, out, err) == (1, "The documents do not say.\n", "")
 
 
+def test_in_chinese_a_model_refuses_and_is_doubted_in_chinese(here: Path, ollama: Server) -> None:
+    with Rag(host=ollama.url, strictness=0.0) as rag:
+        rag.ingest("docs")
+        for said in ("文档中没有答案。", "文档中没有答案", "The documents do not say."):
+            ollama.reply = said
+            assert rag.ask("谁为大桥揭幕？").refused
+        ollama.reply = "我想是市长。"
+        answer = rag.ask("谁为大桥揭幕？")
+        assert not answer.refused
+        assert answer.notes == ("回答没有引用任何段落，请用 'ragkit search' 核对",)
+        ollama.reply = "我想是市长 [8]，或者 [9]。"
+        assert rag.ask("谁为大桥揭幕？").notes[0] == "回答引用了没有提供给模型的段落：[8]、[9]"
+
+
 def test_an_answer_that_cites_nothing_is_told(
     here: Path, ragkit: Terminal, ollama: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ from ragkit.errors import ContextLengthError, OllamaReplyError
 from ragkit.prompting import RULES, build_prompt
 from ragkit.protocols import ChatModel
 from ragkit.text.tokens import estimate_tokens
+from ragkit.text.wording import Wording, wording_for
 from ragkit.types import Hit, Outcome, Prompt, Usage
 
 MARGIN = 1.25  # real tokens for an estimated one, at most, in running text of most languages
@@ -67,7 +68,8 @@ class PromptedAnswerer:
                     raise _no_answer(begun)
                 yield begun
                 usage = yield from stream  # too long only now: it cannot be begun anew
-            return Outcome(usage, tuple(_notes(prompt, hits, context, usage)), prompt.hits)
+            notes = _notes(prompt, hits, context, usage, wording_for(question))
+            return Outcome(usage, tuple(notes), prompt.hits)
 
 
 def _beginning(stream: Generator[str, None, Usage]) -> str | Usage:
@@ -100,23 +102,17 @@ def _smaller(budget: int, error: ContextLengthError) -> int:
     return budget // 2
 
 
-def _notes(prompt: Prompt, hits: Sequence[Hit], context: int, usage: Usage) -> list[str]:
+def _notes(
+    prompt: Prompt, hits: Sequence[Hit], context: int, usage: Usage, wording: Wording
+) -> list[str]:
     notes = []
     if prompt.hits < len(hits):
-        notes.append(
-            f"the model was given {prompt.hits} of {len(hits)} passages: more did not fit"
-            " (budget_tokens)"
-        )
+        notes.append(wording.left_out.format(given=prompt.hits, all=len(hits)))
     if was_cut(prompt.tokens, usage.prompt_tokens, context):
-        notes.append(
-            f"the server seems to have cut the prompt: it read {usage.prompt_tokens} tokens of"
-            f" about {prompt.tokens}, with a context of {context}; do not trust this answer,"
-            " and lower budget_tokens or update Ollama"
-        )
+        read = usage.prompt_tokens
+        notes.append(wording.prompt_cut.format(read=read, sent=prompt.tokens, context=context))
     if usage.was_cut:
-        notes.append(
-            f"the answer was cut after {usage.answer_tokens} tokens: raise answer_tokens for more"
-        )
+        notes.append(wording.answer_cut.format(tokens=usage.answer_tokens))
     return notes
 
 

@@ -43,6 +43,7 @@ from ragkit.errors import (
     OllamaReplyError,
 )
 from ragkit.text.graphemes import floor
+from ragkit.text.wording import wording_for
 
 REFUSED = 1
 EXCERPT = 240  # characters of a passage that search prints
@@ -115,7 +116,7 @@ def ask(
             lines = dict.fromkeys(citation_line(rag, citation) for citation in citations)
             click.echo("\n" + "\n".join(lines))
         for note in answer.notes:  # with -q too: whether to trust it is a part of an answer
-            notice(f"note: {note}")
+            notice(wording_for(answer.question).note.format(note=note))
         return REFUSED if answer.refused else 0
 
 
