@@ -108,7 +108,7 @@ def test_a_setting_is_written_into_the_users_file_and_taken_out(
     ragkit("config", "set", "timeout_s", "30")
     settings = Settings.load()
     assert (settings.model, settings.offline, settings.timeout_s) == ("qwen3", True, 30.0)
-    assert settings.options == {"num_ctx": 8192, "stop": "END"}
+    assert settings.options == {"num_ctx": 8192, "stop": ["END"]}
     assert ragkit("config", "unset", "model")[1] == (
         "model is no longer set in ~/.config/ragkit/config.toml\n"
     )
@@ -164,8 +164,8 @@ def test_a_variable_that_wins_all_the_same_is_named(
         ("k", "0", "1 or more"),
         ("mode", "sideways", "one of: hybrid, dense, lexical"),
         ("options", "num_ctx", "give it as name=value"),
-        ("options", "stop=null", "leave it out"),
-        ("options", "top_p=NaN", "leave it out"),
+        ("options", "seed=null", "leave it out"),
+        ("options", "top_p=NaN", "give a number"),
         ("model", os.fsdecode(b"odd\xff"), "model is not UTF-8"),
     ],
 )
