@@ -12,8 +12,10 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import NoReturn
 
 from ragkit.errors import ConfigError
 
@@ -187,30 +189,54 @@ def parse_option(text: str, origin: str = "-o") -> dict[str, object]:
     """Return one option out of ``name=value``; a value is JSON where it can be.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: it is none, or no number where JSON has none (NaN).
 
     >>> parse_option("num_ctx=8192"), parse_option("stop=END")
-    ({'num_ctx': 8192}, {'stop': 'END'})
+    ({'num_ctx': 8192}, {'stop': ['END']})
     """
     name, equals, value = map(str.strip, text.partition("="))
     if not (name and equals):
         raise ConfigError(f"{origin} has {text!r}", hint="give it as name=value: num_ctx=8192")
-    try:
-        return {name: json.loads(value)}
-    except ValueError:
-        return {name: value}
+
+    def refuse(constant: str) -> NoReturn:
+        raise ConfigError(f"{name} in {origin} cannot be {constant}", hint="give a number")
+
+    found: object = value
+    with suppress(ValueError):  # then it is text
+        found = json.loads(value, parse_constant=refuse)
+    if name == "stop" and not isinstance(found, list):  # the server takes a list only
+        found = [found if isinstance(found, str) else value]
+    return {name: found}
 
 
 def _options(text: str, origin: str) -> dict[str, object]:
     """Return options out of a variable: ``name=value,name=value``."""
     found: dict[str, object] = {}
-    for part in filter(None, map(str.strip, text.split(","))):
+    for part in filter(None, map(str.strip, _parts(text))):
         found |= parse_option(part, origin)
     return found
 
 
+def _parts(text: str) -> list[str]:
+    """Return what stands between the commas of a text, but those in brackets and quotes.
+
+    >>> _parts('stop=["a,b", "]"],num_ctx=512')
+    ['stop=["a,b", "]"]', 'num_ctx=512']
+    """
+    parts, depth = [""], 0
+    for token in re.findall(r'"(?:\\.|[^"\\])*"|.', text, re.DOTALL):
+        depth += (token in "[{") - (token in "]}")
+        if token == "," and depth <= 0:
+            parts.append("")
+        else:
+            parts[-1] += token
+    return parts
+
+
 def _as(kind: type, value: object, name: str, origin: str) -> object:
     """Return ``value`` as a ``kind``; text from the environment is read."""
+    if name == "keep_alive" and type(value) in (int, float):  # seconds, as Ollama takes them
+        value = str(value) if type(value) is int else f"{value}s"
     if kind is bool and isinstance(value, str):
         lowered = value.strip().lower()
         if lowered in ("1", "true", "yes", "on"):

@@ -12,8 +12,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ragkit.text.wording import wording_for
 from ragkit.text.words import is_bigram
-from ragkit.types import NO_ANSWER, Citation, Hit
+from ragkit.types import Citation, Hit
 
 PASSAGES = 5  # looked at for evidence
 # One in five questions whose document is missing from the index gets past these.
@@ -96,6 +97,12 @@ def citations(answer: str, hits: Sequence[Hit]) -> Iterator[Citation]:
                 yield _citation(number, hit, start, end)
 
 
+def unsourced(answer: str, hits: Sequence[Hit]) -> list[int]:
+    """Return the numbers of an answer's markers that have no source, each once, in order."""
+    numbers = [number for _, found in _markers(answer, hits) for number in found]
+    return [number for number in dict.fromkeys(numbers) if not 1 <= number <= len(hits)]
+
+
 def _markers(answer: str, hits: Sequence[Hit]) -> Iterator[tuple[str, list[int]]]:
     """Yield the words quoted before each marker, "" for none, and the marker's numbers.
 
@@ -158,12 +165,14 @@ def locate(quote: str, text: str) -> tuple[int, int] | None:
     return found.span() if found else None
 
 
-def refusal(found: Evidence, searched: Mapping[str, int]) -> str:
-    """Return the sentence that says what was searched and what was not found there.
+def refusal(question: str, found: Evidence, searched: Mapping[str, int]) -> str:
+    """Return what was searched and what was not found there, in the question's language.
 
-    >>> refusal(Evidence(0.1, 0.5, ("bridg",)), {"files": 3, "passages": 40})
-    'The documents do not say. Searched 3 files (40 passages); not found there: bridg.'
+    >>> lacking = Evidence(0.1, 0.5, ("bridge",))
+    >>> refusal("Which bridge?", lacking, {"files": 3, "passages": 40})
+    'The documents do not say. Searched 3 files (40 passages); not found there: bridge.'
     """
-    counts = f"{searched['files']} files ({searched['passages']} passages)"
-    missing = f"; not found there: {', '.join(found.missing[:8])}" if found.missing else ""
-    return f"{NO_ANSWER} Searched {counts}{missing}."
+    wording = wording_for(question)
+    words = wording.between.join(found.missing[:8])
+    missing = wording.missing.format(words=words) if words else ""
+    return wording.searched.format(no_answer=wording.no_answer, missing=missing, **searched)

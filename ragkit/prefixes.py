@@ -22,7 +22,7 @@ class Prefixes:
 PASSAGES = "Represent this sentence for searching relevant passages: "
 WEB_SEARCH = "Given a web search query, retrieve relevant passages that answer the query"
 
-# The first whose name begins that of the model.
+# The first whose name begins that of the model, or stands in that of one from Hugging Face.
 TABLE: tuple[tuple[str, Prefixes], ...] = (
     # https://huggingface.co/nomic-ai/nomic-embed-text-v1.5, also of v2-moe
     ("nomic-embed-text", Prefixes("search_query: ", "search_document: ")),
@@ -34,10 +34,11 @@ TABLE: tuple[tuple[str, Prefixes], ...] = (
     ("snowflake-arctic-embed-m-v2", Prefixes("query: ")),
     # https://huggingface.co/Snowflake/snowflake-arctic-embed-l
     ("snowflake-arctic-embed", Prefixes(PASSAGES)),
-    # https://huggingface.co/BAAI/bge-m3: none
-    ("bge-m3", Prefixes()),
-    # https://huggingface.co/BAAI/bge-large-en-v1.5
-    ("bge-", Prefixes(PASSAGES)),
+    # https://huggingface.co/BAAI/bge-large-en-v1.5; bge-m3 and the Chinese ones want none
+    ("bge-large-zh", Prefixes()),
+    ("bge-large", Prefixes(PASSAGES)),
+    ("bge-base-en", Prefixes(PASSAGES)),
+    ("bge-small-en", Prefixes(PASSAGES)),
     # https://github.com/QwenLM/Qwen3-Embedding: no space after "Query:"
     ("qwen3-embedding", Prefixes(f"Instruct: {WEB_SEARCH}\nQuery:")),
     # https://huggingface.co/google/embeddinggemma-300m
@@ -50,8 +51,14 @@ def prefixes_for(model: str) -> Prefixes:
 
     >>> prefixes_for("hf.co/nomic-ai/nomic-embed-text-v1.5-GGUF:Q8_0").query
     'search_query: '
+    >>> prefixes_for("hf.co/unsloth/unsloth_embeddinggemma-300m-GGUF").query
+    'task: search result | query: '
     >>> prefixes_for("all-minilm")
     Prefixes(query='', document='')
     """
     name = model.lower().rpartition("/")[2].partition(":")[0]
-    return next((prefixes for start, prefixes in TABLE if name.startswith(start)), Prefixes())
+    imported = model.lower().startswith(("hf.co/", "huggingface.co/"))
+    for known, prefixes in TABLE:
+        if name.startswith(known) or (imported and known in name):
+            return prefixes
+    return Prefixes()

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 from ragkit.text.headings import heading_path
 from ragkit.text.tokens import estimate_tokens, fits, fitting
-from ragkit.types import NO_ANSWER, Hit, Prompt
+from ragkit.text.wording import NO_ANSWER, wording_for
+from ragkit.types import Hit, Prompt
 
 RULES = f"""\
 You answer questions from the numbered sources that you are given, and from nothing else.
@@ -56,7 +57,8 @@ def build_prompt(
         parts.append(source)
         left -= estimate_tokens(source)
     text = "\n\n".join([*parts, asked])
-    return Prompt(RULES, text, len(parts), estimate_tokens(RULES) + estimate_tokens(text))
+    rules = RULES.replace(NO_ANSWER, wording_for(question).no_answer)
+    return Prompt(rules, text, len(parts), estimate_tokens(rules) + estimate_tokens(text))
 
 
 def _source(hit: Hit, text: str, word: str) -> str:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ragkit.errors import ConfigError
 from ragkit.fusion import reciprocal_rank_fusion, scaled, weighted_sum
-from ragkit.grounding import PASSAGES, Evidence, citations, evidence, refusal
+from ragkit.grounding import PASSAGES, Evidence, citations, evidence, refusal, unsourced
 from ragkit.index.snapshot import Snapshot
 from ragkit.protocols import Answerer, Embedder
 from ragkit.text.surrogates import encodable
+from ragkit.text.wording import is_no_answer, wording_for
 from ragkit.text.words import missing_words, query_terms
-from ragkit.types import NO_ANSWER, Citation, Hit, Outcome, Usage
+from ragkit.types import Citation, Hit, Outcome, Usage
 
 # Chosen on nine public sets; the plateau is wide (tests/benchmarks/RESULTS.md).
 WEIGHTS = {"body": 0.6, "dense": 0.3, "headings": 0.1}
@@ -114,7 +116,11 @@ def search(
 
 
 class Answer:
-    """A streaming answer: iterate for its text, piece by piece; the rest waits for its end."""
+    """A streaming answer: iterate for its text, piece by piece; the rest waits for its end.
+
+    It may be read as often as you like, and by several threads: each gets the whole of it. An error
+    in the middle is raised to whoever reads that far.
+    """
 
     def __init__(
         self,
@@ -136,23 +142,49 @@ class Answer:
         self._said: list[str] = []
         self._refused = refused
         self._outcome = Outcome()
+        self._has_ended = False
+        self._failure: Exception | None = None  # what it ended with
+        self._lock = threading.Lock()
 
     def __iter__(self) -> Iterator[str]:
-        yield from self._said
-        while True:
+        at = 0
+        while self._has(at):
+            yield self._said[at]
+            at += 1
+
+    def _has(self, at: int) -> bool:
+        """Say whether there is a piece at this place; waits until that is known."""
+        with self._lock:
+            if at < len(self._said):
+                return True
+            if self._failure is not None:
+                raise self._failure
+            if self._has_ended:
+                return False
             try:
-                piece = next(self._pieces)
+                self._said.append(next(self._pieces))
             except StopIteration as stop:
                 if isinstance(stop.value, Outcome):
                     self._outcome = stop.value
-                return
-            self._said.append(piece)
-            yield piece
+                self._has_ended = True
+            except Exception as error:
+                self._failure, self._has_ended = error, True
+                raise
+            except BaseException:  # an interrupt is for who reads now, not for who reads on
+                self._end_early()
+                raise
+            return not self._has_ended
+
+    def _end_early(self) -> None:
+        self._has_ended = True
+        self._outcome = Outcome(notes=(wording_for(self.question).ended_early,))
 
     def close(self) -> None:
         """End the answer where it is; a server stops working on it."""
-        if isinstance(self._pieces, Generator):
-            self._pieces.close()
+        with self._lock:
+            if isinstance(self._pieces, Generator) and not self._has_ended:
+                self._pieces.close()
+                self._end_early()
 
     @property
     def text(self) -> str:
@@ -162,13 +194,18 @@ class Answer:
     @property
     def refused(self) -> bool:
         """Whether it says that the documents do not hold the answer."""
-        return self._refused or self.text.strip().startswith(NO_ANSWER)
+        return self._refused or (is_no_answer(self.text) and not self.citations)
 
     @property
     def citations(self) -> list[Citation]:
         """Where each cited passage stands."""
         text = self.text
-        return [] if self._refused else list(citations(text, self.hits))
+        return [] if self._refused else list(citations(text, self._given))
+
+    @property
+    def _given(self) -> Sequence[Hit]:
+        """The hits that the answer was made from: what a model did not see it cannot cite."""
+        return self.hits[: self._outcome.hits]
 
     @property
     def usage(self) -> Usage | None:
@@ -178,9 +215,16 @@ class Answer:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was lost or changed on the way, to be said to the user."""
-        cited = self.refused or self.citations
-        uncited = () if cited else ("the answer cites no passage: check it with 'ragkit search'",)
-        return self._outcome.notes + uncited
+        text, wording = self.text, wording_for(self.question)  # the outcome is that of its end
+        notes = list(self._outcome.notes)
+        # Only a model makes numbers up; what a passage has in brackets is quoted as it stands.
+        is_of_model = self._outcome.hits is not None
+        if is_of_model and (numbers := unsourced(text, self._given)):
+            markers = wording.between.join(f"[{number}]" for number in numbers)
+            notes.append(wording.not_given.format(markers=markers))
+        if not (self.refused or self.citations):
+            notes.append(wording.uncited)
+        return tuple(notes)
 
 
 def ask(
@@ -200,7 +244,7 @@ def ask(
     """
     if answerer is None:
         searched = {"files": found.files, "passages": found.passages}
-        pieces = iter([refusal(found.evidence, searched)])
+        pieces = iter([refusal(found.question, found.evidence, searched)])
         model = None
     else:
         pieces, model = answerer(found.question, found.hits), answerer.name

@@ -99,15 +99,13 @@ class Usage:
     was_cut: bool = False  # the answer ended because it was long enough, not because it was done
 
 
-NO_ANSWER = "The documents do not say."
-
-
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What is known of an answer at its end."""
 
     usage: Usage | None = None
     notes: tuple[str, ...] = ()  # what was lost or changed on the way, said to the user
+    hits: int | None = None  # a model was given the first so many; None where none was asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ragkit.chat_models.ollama import OllamaChatModel, without_thoughts
 from ragkit.chat_models.prompted import PromptedAnswerer
-from ragkit.errors import ContextLengthError, OllamaError, OllamaReplyError
+from ragkit.errors import ConfigError, ContextLengthError, OllamaError, OllamaReplyError
 from ragkit.ollama import Client
 from ragkit.ollama.installed import choose
 from ragkit.types import Hit, Outcome, Prompt, Usage
@@ -76,6 +76,19 @@ def test_options_that_were_given_win(ollama: Server) -> None:
     (body,) = ollama.requests_to("/api/chat")
     assert body["options"] == {"num_predict": 1024, **given}
     assert body["keep_alive"] == "30m"
+
+
+def test_a_context_that_is_given_is_a_whole_number(ollama: Server) -> None:
+    with chatting(ollama, options={"num_ctx": 8192.0}) as model:
+        ask(model)
+    (body,) = ollama.requests_to("/api/chat")
+    assert repr(body["options"]["num_ctx"]) == "8192"
+    for wrong in ("8k", 0, -1, 0.5, 8192.5, True, float("nan"), float("inf")):
+        with (
+            chatting(ollama, options={"num_ctx": wrong}) as model,
+            pytest.raises(ConfigError, match="the option num_ctx cannot be"),
+        ):
+            ask(model)
 
 
 def test_the_context_is_a_power_of_two_within_the_models_own(ollama: Server) -> None:
@@ -164,6 +177,21 @@ def test_an_answer_without_an_end_is_no_answer(ollama: Server) -> None:
         ask(model)
 
 
+@pytest.mark.parametrize("reply", [" \n ", "<think>Hm.</think>\n"])
+def test_a_model_that_says_nothing_is_an_error(ollama: Server, reply: str) -> None:
+    ollama.reply = reply
+    with chatting(ollama) as model, pytest.raises(OllamaReplyError, match="gave no answer"):
+        ask(model)
+
+
+def test_a_model_that_thinks_to_its_limit_is_told_so(ollama: Server) -> None:
+    ollama.reply = "<think>" + "hm " * 50
+    with chatting(ollama) as model, pytest.raises(OllamaReplyError) as failed:
+        ask(model, answer_tokens=10)
+    assert failed.value.message == "the model gave no answer within 10 tokens"
+    assert "raise answer_tokens" in failed.value.hint
+
+
 # -- prompts that are too long, whatever the estimate said
 
 
@@ -217,6 +245,20 @@ def test_an_answer_that_reaches_its_limit_is_told(ollama: Server) -> None:
         said, outcome = ask(model, answer_tokens=10)
     assert len(said.split()) <= 11
     assert any("cut after" in note for note in outcome.notes)
+
+
+def test_an_answer_that_has_begun_is_not_begun_anew() -> None:
+    class TooLongLate(Counts):
+        def stream(
+            self, prompt: Prompt, *, context_tokens: int, answer_tokens: int
+        ) -> Generator[str, None, Usage]:
+            yield "It stays"
+            raise ContextLengthError("too long", n_ctx=100, n_prompt_tokens=300)
+
+    answer = PromptedAnswerer(TooLongLate())(QUESTION, HITS)
+    assert next(answer) == "It stays"
+    with pytest.raises(ContextLengthError):
+        next(answer)
 
 
 class Counts:

@@ -849,6 +849,13 @@ def test_a_terminal_gets_one_line_that_fits_and_is_cleared(
     ]
 
 
+def test_an_early_end_is_said_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    ProgressPrinter(quiet=True)(Progress("stop"))
+    assert capsys.readouterr().err == (
+        "finishing the request under way; Ctrl-C again stops at once\n"
+    )
+
+
 def test_each_stage_has_its_line() -> None:
     printer = ProgressPrinter(quiet=False)
     step = Progress("plan", "docs/a.md", 3)

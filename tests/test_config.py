@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ragkit.config import Settings, user_file
+from ragkit.config import Settings, parse_option, user_file
 from ragkit.errors import ConfigError
 
 
@@ -38,12 +38,43 @@ def test_options_are_read_out_of_variables_and_files(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text("embed_options = { num_ctx = 512 }\n")
     env = {"RAGKIT_OPTIONS": "num_ctx=8192, stop=END,", "OLLAMA_KEEP_ALIVE": "30m"}
     settings = Settings.load(tmp_path, env=env)
-    assert settings.options == {"num_ctx": 8192, "stop": "END"}
+    assert settings.options == {"num_ctx": 8192, "stop": ["END"]}
     assert settings.embed_options == {"num_ctx": 512}
     assert settings.keep_alive == "30m"
     with pytest.raises(ConfigError, match="options in here is 5") as told:
         Settings.load(env={}, given={"options": 5})
     assert told.value.hint == "give name=value"
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ('stop=["a","b"]', {"stop": ["a", "b"]}),
+        ('stop=["]", "a\\",b"],num_ctx=9', {"stop": ["]", 'a",b'], "num_ctx": 9}),
+        ('stop="a,b", seed=1', {"stop": ["a,b"], "seed": 1}),
+        ('stop=5,odd={"a":[1,2]}', {"stop": ["5"], "odd": {"a": [1, 2]}}),
+        ('odd=",seed=1', {"odd": '"', "seed": 1}),
+    ],
+)
+def test_commas_in_brackets_and_quotes_part_no_options(
+    text: str, options: dict[str, object]
+) -> None:
+    assert Settings.load(env={"RAGKIT_OPTIONS": text}).options == options
+
+
+@pytest.mark.parametrize("text", ["NaN", "-Infinity", "[1, NaN]"])
+def test_options_are_numbers_that_json_has(text: str) -> None:
+    with pytest.raises(ConfigError, match="temperature in -o cannot be"):
+        parse_option(f"temperature={text}")
+
+
+def test_how_long_models_stay_may_be_a_number_of_seconds(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("keep_alive = -1\n")
+    assert Settings.load(tmp_path, env={}).keep_alive == "-1"
+    assert Settings.load(env={}, given={"keep_alive": 300}).keep_alive == "300"
+    assert Settings.load(env={}, given={"keep_alive": 0.5}).keep_alive == "0.5s"
+    with pytest.raises(ConfigError, match="keep_alive in here is True"):
+        Settings.load(env={}, given={"keep_alive": True})
 
 
 def test_there_may_be_no_home() -> None:

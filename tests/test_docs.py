@@ -1,6 +1,6 @@
-"""The README is run, not trusted: its sessions, its Python, its tables, its two commands.
+"""The READMEs are run, not trusted: their sessions, Python, tables, and the two commands.
 
-``python -m tests.test_docs`` writes the sessions' true outputs into it.
+``python -m tests.test_docs`` writes the sessions' true outputs into both.
 """
 
 from __future__ import annotations
@@ -27,10 +27,18 @@ from ragkit.config import Settings
 from tests.ollama_server import serve
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
+READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
 BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
-BLOCKS = BLOCK.findall(README.read_text("utf-8"))
-COMMANDS = [body.strip() for kind, body in BLOCKS if kind == "sh"]
+
+
+def blocks(readme: Path, wanted: str) -> list[str]:
+    """Return the bodies of the blocks of one kind."""
+    return [body for kind, body in BLOCK.findall(readme.read_text("utf-8")) if kind == wanted]
+
+
+COMMANDS = [body.strip() for body in blocks(READMES[0], "sh")]
+
+each_readme = pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
 
 
 def output_of(command: str) -> str:
@@ -72,6 +80,12 @@ def answering(answers: Mapping[str, str] | None = None) -> Iterator[None]:
 
 
 ANSWERS = {
+    "模型会保留多久": "不写 `keep_alive` 时，模型在最后一次请求之后还会保留五分钟 [1]。",
+    "打个招呼": "你好",
+    "一条河": "长江。",
+    "一个湖": "青海湖。",
+    "图里有什么": "椅子上有一只猫。",
+    "用 JSON 回答": '{"minutes": 5}',
     "stay loaded by default": "By default a model stays loaded for 5 minutes (`5m`) [1].",
     "say it in a word": "Briefly.",
     "a river": "The Loire.",
@@ -89,27 +103,39 @@ def in_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@each_readme
 @pytest.mark.usefixtures("in_a_copy")
-def test_console_sessions_are_true() -> None:
-    sessions = [body for kind, body in BLOCKS if kind == "console"]
+def test_console_sessions_are_true(readme: Path) -> None:
+    sessions = blocks(readme, "console")
     assert len(sessions) > 2
     with answering():
         for body in sessions:
             assert without_sizes(body) == without_sizes(true_session(body))
 
 
+@each_readme
 @pytest.mark.usefixtures("in_a_copy")
-def test_python_sessions_are_true() -> None:
+def test_python_sessions_are_true(readme: Path) -> None:
     Path("photo.png").write_bytes(b"\x89PNG")
     with answering():
-        failed, ran = doctest.testfile(str(README), module_relative=False)
+        failed, ran = doctest.testfile(str(readme), module_relative=False, encoding="utf-8")
     assert ran > 30
     assert not failed
 
 
-def test_every_block_is_run() -> None:
-    assert {kind for kind, _ in BLOCKS} == {"sh", "console", "pycon"}
+@each_readme
+def test_every_block_is_run(readme: Path) -> None:
+    assert {kind for kind, _ in BLOCK.findall(readme.read_text("utf-8"))} == {
+        "sh", "console", "pycon",
+    }  # fmt: skip
+    assert [body.strip() for body in blocks(readme, "sh")] == COMMANDS
     assert len(COMMANDS) == 2
+
+
+@each_readme
+def test_each_readme_leads_to_the_others(readme: Path) -> None:
+    beginning = "".join(readme.read_text("utf-8").splitlines()[:4])
+    assert all(f"]({other.name})" in beginning for other in READMES if other != readme)
 
 
 def test_ci_runs_the_second_command_as_it_stands() -> None:
@@ -117,8 +143,8 @@ def test_ci_runs_the_second_command_as_it_stands() -> None:
 
 
 @pytest.mark.parametrize("name", cli.commands)
-def test_every_command_is_in_the_readme_and_shows_an_example(name: str) -> None:
-    assert re.search(rf"ragkit {name}\b", README.read_text("utf-8"))
+def test_every_command_is_in_the_readmes_and_shows_an_example(name: str) -> None:
+    assert all(re.search(rf"ragkit {name}\b", readme.read_text("utf-8")) for readme in READMES)
     text = cli.commands[name].help or ""
     assert re.search(rf"\n +ragkit {name}\b", text)
 
@@ -128,16 +154,18 @@ def shown(default: object) -> str:
     return "none" if default in ("", {}) else str(default)
 
 
-def test_every_setting_has_a_row() -> None:
+@each_readme
+def test_every_setting_has_a_row(readme: Path) -> None:
     for field in fields(Settings):
         default = str(shown(getattr(Settings(), field.name))).lower()
         variable = f"RAGKIT_{field.name.upper()}"
         row = rf"^\| `{field.name}` \|[^|]*\| `{variable}` \| {re.escape(default)} \|"
-        assert re.search(row, README.read_text("utf-8"), re.MULTILINE), field.name
+        assert re.search(row, readme.read_text("utf-8"), re.MULTILINE), field.name
 
 
-def test_every_file_is_in_the_tour() -> None:
-    tour = README.read_text("utf-8").split("## A tour")[1].split("## ")[0]
+@each_readme
+def test_every_file_is_in_the_tour(readme: Path) -> None:
+    tour = re.split(r"## (?:A tour|源码导览)", readme.read_text("utf-8"))[1].split("## ")[0]
     for path in (ROOT / "ragkit").iterdir():
         if path.name.startswith(("__", "py.typed")):
             continue
@@ -199,19 +227,20 @@ def test_the_first_command_works_from_a_clean_clone(tmp_path: Path) -> None:
     assert subprocess.run(module, cwd=tmp_path, capture_output=True, check=True).stdout
 
 
-def write() -> None:
-    """Put the true outputs of the sessions into the README."""
+def write(readme: Path) -> None:
+    """Put the true outputs of the sessions into a README."""
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(ROOT / "sample_corpus", Path(folder, "sample_corpus"))
         os.chdir(folder)
         with answering():
             text = BLOCK.sub(
                 lambda m: f"```console\n{true_session(m[2])}```" if m[1] == "console" else m[0],
-                README.read_text("utf-8"),
+                readme.read_text("utf-8"),
             )
         os.chdir(ROOT)
-    README.write_text(text, "utf-8")
+    readme.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":
-    write()
+    for path in READMES:
+        write(path)

@@ -1,5 +1,8 @@
 """Evidence, refusals, and citations that lead to the very words."""
 
+import re
+from dataclasses import fields
+
 import pytest
 
 from ragkit.chat_models.quoting import QuotingAnswerer
@@ -12,6 +15,7 @@ from ragkit.grounding import (
     locate,
     refusal,
 )
+from ragkit.text.wording import WORDINGS, Wording, wording_for
 from ragkit.text.words import query_terms, terms
 from ragkit.types import Chunk, Hit
 from tests.embedders import HashingEmbedder
@@ -51,11 +55,46 @@ def test_a_question_without_words_has_no_evidence() -> None:
 
 
 def test_a_refusal_names_what_was_searched() -> None:
-    said = refusal(Evidence(0.1, 0.5, ("bridge",)), {"files": 2, "passages": 9})
+    said = refusal("Which bridge?", Evidence(0.1, 0.5, ("bridge",)), {"files": 2, "passages": 9})
     assert (
         said == "The documents do not say. Searched 2 files (9 passages); not found there: bridge."
     )
-    assert refusal(Evidence(0.1, 0.5, ()), {"files": 0, "passages": 0}).endswith("(0 passages).")
+    nothing = {"files": 0, "passages": 0}
+    assert refusal("Which?", Evidence(0.1, 0.5, ()), nothing).endswith("(0 passages).")
+
+
+def test_a_refusal_is_in_the_language_of_the_question() -> None:
+    lacking, searched = Evidence(0.1, 0.5, ("球队", "足球")), {"files": 12, "passages": 93}
+    assert refusal("哪支球队？", lacking, searched) == (
+        "文档中没有答案。已检索 12 个文件（93 个段落）；其中没有找到：球队、足球。"
+    )
+    none = refusal("哪支球队？", Evidence(0.1, 0.5, ()), searched)
+    assert none == "文档中没有答案。已检索 12 个文件（93 个段落）。"
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(Wording)])
+def test_a_sentence_tells_the_same_in_each_language(field: str) -> None:
+    filled = [set(re.findall(r"{\w+}", getattr(wording, field))) for wording in WORDINGS.values()]
+    assert all(names == filled[0] for names in filled)
+
+
+@pytest.mark.parametrize(
+    ("question", "language"),
+    [
+        ("默认的 num_ctx 是多少？", "zh"),
+        ("model not found, try pulling it first 是什么意思", "zh"),
+        ("模型為何載入得這麼慢", "zh"),
+        ("請說明 OLLAMA_KEEP_ALIVE", "zh"),
+        ("What does 上下文窗口.md say?", "en"),
+        ("How long?", "en"),
+        ("Wie lange bleibt das Modell geladen?", "en"),
+        ("コンテキストの長さ", "en"),
+        ("模型이 왜 느려요", "en"),
+        ("?", "en"),
+    ],
+)
+def test_the_language_of_a_question_is_that_it_asks_in(question: str, language: str) -> None:
+    assert wording_for(question) is WORDINGS[language]
 
 
 def test_a_quote_narrows_its_citation() -> None:

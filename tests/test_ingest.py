@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ragkit import Rag, ingest
+from ragkit import Rag, StructureChunker, ingest
 from ragkit.errors import (
     IndexDamagedError,
     IndexStaleError,
@@ -337,6 +337,21 @@ def test_an_interrupt_keeps_what_was_finished(rag: Rag, tmp_path: Path) -> None:
     assert not rag.check()
     report = rag.ingest(docs)
     assert (report.new, report.unchanged, report.embedded) == (216, 384, 216)
+
+
+def test_an_interrupt_while_a_file_is_read_is_told_to_who_watches(tmp_path: Path) -> None:
+    docs = write(tmp_path / "docs", one="a bridge", two="a river")
+
+    def chunker(document: Document) -> Iterator[Chunk]:
+        if "river" in document.text:
+            signal.raise_signal(signal.SIGINT)
+        return StructureChunker()(document)
+
+    seen: list[str] = []
+    with Rag(tmp_path / ".ragkit", embedder=HashingEmbedder(), chunker=chunker) as rag:
+        with pytest.raises(KeyboardInterrupt):
+            rag.ingest(docs, progress=lambda step: seen.append(step.stage))
+        assert seen == ["walk", "read", "stop"]
 
 
 def test_a_run_that_is_abandoned_at_once_keeps_nothing(rag: Rag, tmp_path: Path) -> None:

@@ -135,6 +135,17 @@ def test_a_server_without_the_endpoint_is_asked_at_the_other(ollama: Server) -> 
         embedder.embed_query("a question")
 
 
+@pytest.mark.parametrize("warm", [True, False])
+def test_a_stray_404_does_not_change_the_endpoint(ollama: Server, warm: bool) -> None:
+    with embedding(ollama) as embedder:
+        embedder.warm_up() if warm else embedder.embed_documents(FEW[:3])
+        ollama.faults.only, ollama.faults.missing = "/api/embed", 1
+        with pytest.raises(NotOllamaError):
+            embedder.embed_documents(FEW[:3])
+        embedder.embed_documents(FEW[:3])
+    assert not ollama.requests_to("/api/embeddings")
+
+
 def test_the_digest_and_the_release_make_the_version(ollama: Server) -> None:
     with embedding(ollama) as embedder:
         assert embedder.version() == f"0.33.0-rc2 {ollama.models['nomic-embed-text'].digest}"
@@ -183,6 +194,13 @@ def test_a_text_that_kills_the_model_costs_itself_only(each_ollama: Server) -> N
     assert list(found.refused) == [POISON]
 
 
+def test_a_text_that_kills_the_model_is_given_up_at_its_first_bad_part(ollama: Server) -> None:
+    ollama.faults.crash = "deadly"
+    with embedding(ollama) as embedder:
+        assert embedder.embed_each(["A deadly text. " * 50]).refused
+    assert len(ollama.requests_to("/api/embed")) < 30
+
+
 def test_a_model_that_dies_within_a_batch_is_tried_again(each_ollama: Server) -> None:
     each_ollama.faults.eof = 1
     with embedding(each_ollama) as embedder:
@@ -209,6 +227,15 @@ def test_many_bad_texts_in_a_row_do_not_end_the_run(ollama: Server) -> None:
         assert len(embedder.embed_each([*FEW[:3], *texts]).refused) == len(texts)
 
 
+def test_texts_refused_in_a_row_are_counted_over_all_calls(ollama: Server) -> None:
+    ollama.faults.zeros = "e"
+    with embedding(ollama) as embedder:
+        for n in range(IN_A_ROW - 1):
+            assert embedder.embed_each([f"text {n}"]).refused
+        with pytest.raises(BadVectorError, match="zeros"):
+            embedder.embed_each(["text"])
+
+
 def test_a_text_that_is_too_long_is_embedded_in_parts(each_ollama: Server) -> None:
     begin = "the model stays in memory. " * 120
     long = begin + "yeast makes bread rise. " * 120
@@ -223,6 +250,20 @@ def test_a_text_that_is_too_long_is_embedded_in_parts(each_ollama: Server) -> No
         assert float(row @ half) < 0.99  # its end counts too
         assert not embedder.embed_each(FEW).parts
     assert not any(body.get("truncate", True) for body in each_ollama.requests_to("/api/embed"))
+
+
+def test_each_part_of_a_long_text_has_the_prefix(each_ollama: Server) -> None:
+    long = "the model stays in memory. " * 600
+    with embedding(each_ollama) as embedder:
+        assert embedder.embed_each([long]).parts[0] > 1
+        sent = [text for body in each_ollama.requests_to("/api/embed") for text in body["input"]]
+        assert len(sent) > 2
+        assert all(text.startswith("search_document: ") for text in sent)
+        each_ollama.forget()
+        assert embedder.embed_query(long).any()
+        sent = [text for body in each_ollama.requests_to("/api/embed") for text in body["input"]]
+        assert len(sent) > 2
+        assert all(text.startswith("search_query: ") for text in sent)
 
 
 def test_a_long_text_is_embedded_in_parts_at_the_other_endpoint(each_ollama: Server) -> None:
@@ -337,6 +378,36 @@ def test_another_that_can_is_chosen_if_not(client: Client, ollama: Server) -> No
     assert not ollama.loads
 
 
+def test_a_model_that_another_server_runs_is_taken_only_if_it_is_named(
+    client: Client, ollama: Server
+) -> None:
+    ollama.models.clear()
+    cloud = "https://ollama.com:443"
+    ollama.add(Model("gpt-oss:120b-cloud", ("completion",), remote_host=cloud))
+    ollama.add(Model("llama3.2", ("completion",), remote_host=cloud))  # named as the default is
+    ollama.add(Model("glm-4.6:cloud", ("completion",)))  # by its name
+    with pytest.raises(ModelNotFoundError) as failed:
+        choose(client, "", default="llama3.2", capability="completion")
+    assert "glm-4.6:cloud, llama3.2:latest, gpt-oss:120b-cloud would send" in failed.value.hint
+    for name in ("gpt-oss:120b-cloud", "llama3.2"):
+        chosen = choose(client, name, default="llama3.2", capability="completion")
+        assert chosen.name == name
+    ollama.add(Model("mistral", ("completion",)))
+    ollama.add(Model("kimi-k2:1t-cloud", ("completion",)))
+    chosen = choose(client, "", default="llama3.2", capability="completion")
+    assert chosen.name == "mistral:latest"
+    listed = client.tags()[-1]
+    assert (listed.remote_model, listed.remote_host) == ("gpt-oss:120b-cloud", cloud)
+
+
+def test_the_registry_may_stand_before_a_name(client: Client, ollama: Server) -> None:
+    for name in ("library/bge-m3", "registry.ollama.ai/library/BGE-m3:latest"):
+        assert choose(client, name, default="", capability="embedding").name == name
+        embedder = OllamaEmbedder(client, name)
+        assert embedder.version().endswith(ollama.models["bge-m3"].digest)
+        assert embedder.fingerprint == OllamaEmbedder(client, "bge-m3").fingerprint
+
+
 def test_a_named_model_must_be_there_and_fit(each_ollama: Server) -> None:
     with Client(each_ollama.url) as client:
         chosen = choose(client, "BGE-m3", default="nomic-embed-text", capability="embedding")
@@ -364,6 +435,9 @@ def test_an_old_server_does_not_say_what_a_model_can() -> None:
 
 def test_known_flaws_are_those_of_release_and_model() -> None:
     assert len(flaws("0.20.1", "nomic-embed-text:v1.5")) == 2
-    assert not flaws("0.20.1", "bge-m3")
+    assert len(flaws("0.20.1", "hf.co/nomic-ai/nomic-embed-text-v1.5-GGUF:Q8_0")) == 2
+    assert len(flaws("0.24.0", "snowflake-arctic-embed:335m")) == 1
+    for other in ("bge-m3", "snowflake-arctic-embed2", "nomic-embed-text-v2-moe:latest"):
+        assert not flaws("0.24.0", other)
     assert "mixes up" in flaws("0.3.0", "bge-m3")[0]
     assert parse_release("made by hand") > parse_release("0.33.0")

@@ -80,6 +80,7 @@ SAID: list[tuple[str, bytes, type[OllamaError], str]] = [
     ("500 Error", b'{"error":"' + b"x" * 9999 + b'"}', OllamaError, "Ollama failed: xxx"),
     ("500 Error", b'{"error":"EOF"}', ModelCrashError, "the model 'm' crashed: EOF"),
     ("400 Bad", b'{"error":"embedding contains NaN or Inf values"}', BadVectorError, "NaN or Inf"),
+    ("400 Bad", b'{"error":"time: invalid duration \\"NaN\\""}', OllamaRequestError, "duration"),
     ("400 Bad", b'{"error":"x"}', OllamaRequestError, "Ollama refuses the request: x"),
     ("400 Bad", json.dumps({"error": json.dumps(NESTED)}).encode(), ContextLengthError, "9 tokens"),
     ("404 Gone", b'{"error":"model \'m\' not found"}', ModelNotFoundError, "'m' is not installed"),

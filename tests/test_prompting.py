@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from ragkit.prompting import RULES, build_prompt
 from ragkit.text.tokens import estimate_tokens
-from ragkit.types import NO_ANSWER, Chunk, Hit
+from ragkit.text.wording import NO_ANSWER
+from ragkit.types import Chunk, Hit
 
 
 def hits_of(*texts: str, page: int | None = None) -> list[Hit]:
@@ -36,6 +37,12 @@ def test_sources_are_numbered_and_the_question_comes_last() -> None:
 def test_the_rules_ask_for_citations_and_allow_no_answer() -> None:
     assert "[1]" in RULES
     assert NO_ANSWER in RULES
+
+
+def test_a_refusal_is_asked_for_in_the_language_of_the_question() -> None:
+    prompt = build_prompt("默认多久？", hits_of("五分钟。"), budget_tokens=600)
+    assert "reply only: 文档中没有答案。\n" in prompt.rules
+    assert NO_ANSWER not in prompt.rules
 
 
 def test_what_does_not_fit_is_left_out_from_the_end() -> None:

@@ -12,7 +12,7 @@ from threading import Thread
 import pytest
 
 from ragkit import Rag
-from ragkit.errors import ConfigError, IndexMissingError, NoSuchPathError
+from ragkit.errors import ConfigError, IndexMissingError, IndexStaleError, NoSuchPathError
 from ragkit.protocols import Answerer, Chunker
 from ragkit.types import Chunk, Document, Hit
 from tests.embedders import HashingEmbedder
@@ -104,6 +104,12 @@ def test_removed_files_leave_and_failures_with_them(rag: Rag, folder: Path) -> N
     with pytest.raises(NoSuchPathError):
         rag.remove(folder / "docs/bridge.md", folder / "docs/none.md")
     assert len(rag.ls()) == 2
+
+
+def test_an_index_that_was_embedded_anew_in_between_is_not_searched(rag: Rag) -> None:
+    other = HashingEmbedder("test:other")
+    with pytest.raises(IndexStaleError, match="embedded anew meanwhile"):
+        rag._search("bridge", other, rag.settings)
 
 
 def test_a_plan_says_what_an_ingest_would_do(rag: Rag, folder: Path) -> None:

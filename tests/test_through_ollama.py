@@ -245,6 +245,20 @@ def test_a_model_may_say_that_the_documents_do_not(
     assert (code, out, err) == (1, "The documents do not say.\n", "")
 
 
+def test_in_chinese_a_model_refuses_and_is_doubted_in_chinese(here: Path, ollama: Server) -> None:
+    with Rag(host=ollama.url, strictness=0.0) as rag:
+        rag.ingest("docs")
+        for said in ("文档中没有答案。", "文档中没有答案", "The documents do not say."):
+            ollama.reply = said
+            assert rag.ask("谁为大桥揭幕？").refused
+        ollama.reply = "我想是市长。"
+        answer = rag.ask("谁为大桥揭幕？")
+        assert not answer.refused
+        assert answer.notes == ("回答没有引用任何段落，请用 'ragkit search' 核对",)
+        ollama.reply = "我想是市长 [8]，或者 [9]。"
+        assert rag.ask("谁为大桥揭幕？").notes[0] == "回答引用了没有提供给模型的段落：[8]、[9]"
+
+
 def test_an_answer_that_cites_nothing_is_told(
     here: Path, ragkit: Terminal, ollama: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -254,6 +268,7 @@ def test_an_answer_that_cites_nothing_is_told(
     code, _, err = ragkit("ask", QUESTION)
     assert code == 0
     assert "note: the answer cites no passage" in err
+    assert "note: the answer cites what the model was not given: [9]" in err
     assert ragkit.json("ask", QUESTION)["notes"]
 
 
@@ -275,6 +290,18 @@ def test_several_markers_in_one_are_several_citations(here: Path, ollama: Server
     with Rag(host=ollama.url) as rag:
         rag.ingest("docs")
         assert [citation.marker for citation in rag.ask(QUESTION).citations] == [1, 2]
+
+
+def test_a_passage_that_did_not_fit_cannot_be_cited(here: Path, ollama: Server) -> None:
+    many(here / "docs", 1)
+    ollama.reply = "It is so [7]."
+    with Rag(host=ollama.url, budget_tokens=300) as rag:
+        rag.ingest("docs")
+        answer = rag.ask("What does number0x3 speak of, of many things?")
+        assert len(answer.hits) == 8
+        assert answer.citations == []
+        assert "the model was given 1 of 8 passages" in answer.notes[0]
+        assert "[7]" in answer.notes[1]
 
 
 # -- the server is away
@@ -701,9 +728,32 @@ def test_citations_are_links_where_a_terminal_can_follow_them(here: Path, ollama
 def test_a_prompt_that_was_cut_is_told(here: Path, ragkit: Terminal, ollama: Server) -> None:
     ragkit("ingest", "docs", "--host", ollama.url)
     ollama.faults.counted = 4095
-    code, _, err = ragkit("ask", QUESTION, "--host", ollama.url)
-    assert code == 0
-    assert "note: the server seems to have cut the prompt" in err
+    for quiet in ((), ("-q",)):
+        code, _, err = ragkit("ask", QUESTION, "--host", ollama.url, *quiet)
+        assert code == 0
+        assert "note: the server seems to have cut the prompt" in err
+
+
+def test_a_model_that_says_nothing_fails(here: Path, ragkit: Terminal, ollama: Server) -> None:
+    ragkit("ingest", "docs", "--host", ollama.url)
+    ollama.reply = " \n"
+    code, out, err = ragkit("ask", QUESTION, "--host", ollama.url)
+    assert (code, out) == (3, "")
+    assert err.startswith("Error: the model gave no answer\n  hint: ")
+    Path("questions.txt").write_text(f"{QUESTION}\n" * 2, "utf-8")
+    code, out, _ = ragkit("ask", "--batch", "questions.txt", "--host", ollama.url)
+    assert (code, out.count('"error": "the model gave no answer"')) == (0, 2)
+
+
+def test_an_error_in_mid_answer_has_a_line_of_its_own(
+    here: Path, ragkit: Terminal, ollama: Server
+) -> None:
+    ragkit("ingest", "docs", "--host", ollama.url)
+    ollama.faults.error_after = 3
+    code, out, err = ragkit("ask", QUESTION, "--host", ollama.url)
+    assert (code, err[:7]) == (3, "Error: ")
+    assert out.strip()
+    assert out.endswith("\n")
 
 
 def test_settings_in_a_file_that_came_along_do_not_say_where_to_send_documents(
@@ -724,7 +774,9 @@ def test_settings_in_a_file_that_came_along_do_not_say_where_to_send_documents(
         (("-o", "num_ctx"), "-o has 'num_ctx'"),
         (("--endpoint", "sideways"), "--endpoint"),
         (("--keep-alive", "soon"), "keep_alive"),
+        (("--keep-alive", "NaN"), "Ollama refuses the request"),
         (("-o", "num_ctx=big"), "num_ctx"),
+        (("-o", "num_ctx=NaN"), "num_ctx in -o cannot be NaN"),
     ],
 )
 def test_what_cannot_be_is_refused(
@@ -732,6 +784,12 @@ def test_what_cannot_be_is_refused(
 ) -> None:
     code, _, err = ragkit("ingest", "docs", "--host", ollama.url, *given)
     assert (code, message in err or "duration" in err) == (2, True)
+
+
+def test_models_may_stay_for_a_number_of_seconds(here: Path, ollama: Server) -> None:
+    with Rag(host=ollama.url, keep_alive=300) as rag:
+        rag.ingest("docs")
+    assert {body["keep_alive"] for body in ollama.requests_to("/api/embed")} == {300}
 
 
 def test_probe_vectors_are_kept_as_they_came(here: Path, ollama: Server) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any
 
+from ragkit.errors import ConfigError
 from ragkit.ollama import ChatReply, Client
 from ragkit.ollama.installed import Chosen, canonical
 from ragkit.types import Prompt, Usage
@@ -47,10 +48,13 @@ class OllamaChatModel:
 
         Another context makes the server load the model again. Where it is loaded with more than
         needed, that is taken; the model's own limit is the most.
+
+        Raises:
+            ConfigError: the option ``num_ctx`` is no number of tokens.
         """
         given = self._options.get("num_ctx")
-        if isinstance(given, int) and given > 0:
-            return given
+        if given is not None:
+            return _whole("num_ctx", given)
         context = max(LEAST_CONTEXT, 1 << (needed - 1).bit_length())
         if limit := self._chosen.info.context_length:
             context = min(context, limit)
@@ -92,6 +96,16 @@ class OllamaChatModel:
         metrics = last[0].metrics
         was_cut = last[0].done_reason == "length"
         return Usage(metrics.prompt_eval_count, metrics.eval_count, was_cut)
+
+
+def _whole(option: str, value: object) -> int:
+    """Return a whole positive number; 8192.0 is one."""
+    is_truth = isinstance(value, bool)  # which is an int to Python
+    if isinstance(value, int | float) and not is_truth and value >= 1 and value % 1 == 0:
+        return int(value)
+    raise ConfigError(
+        f"the option {option} cannot be {value!r}", hint=f"give a whole number: {option}=8192"
+    )
 
 
 def _contents(stream: Iterable[ChatReply], last: list[ChatReply]) -> Iterator[str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
-from ragkit.errors import ContextLengthError
+from ragkit.errors import ContextLengthError, OllamaReplyError
 from ragkit.prompting import RULES, build_prompt
 from ragkit.protocols import ChatModel
 from ragkit.text.tokens import estimate_tokens
+from ragkit.text.wording import Wording, wording_for
 from ragkit.types import Hit, Outcome, Prompt, Usage
 
 MARGIN = 1.25  # real tokens for an estimated one, at most, in running text of most languages
@@ -44,7 +46,8 @@ class PromptedAnswerer:
 
         Raises:
             ContextLengthError: not even the first passage fits.
-            OllamaError: the server failed.
+            OllamaReplyError: the model said nothing.
+            OllamaError: the server failed; after some pieces too.
         """
         rules = estimate_tokens(RULES)
         context = self.model.context_tokens(self.needed_tokens)
@@ -52,16 +55,44 @@ class PromptedAnswerer:
         budget = min(self.budget_tokens, int((context - answer_tokens) / MARGIN) - rules)
         while True:
             prompt = build_prompt(question, hits, budget_tokens=budget)
-            try:
-                usage = yield from self.model.stream(
-                    prompt, context_tokens=context, answer_tokens=answer_tokens
-                )
-            except ContextLengthError as error:
-                if prompt.hits == 1 and budget < self.budget_tokens // 8:
-                    raise
-                budget = _smaller(budget, error)
-                continue
-            return Outcome(usage, tuple(_notes(prompt, hits, context, usage)))
+            stream = self.model.stream(prompt, context_tokens=context, answer_tokens=answer_tokens)
+            with closing(stream):
+                try:
+                    begun = _beginning(stream)
+                except ContextLengthError as error:
+                    if prompt.hits == 1 and budget < self.budget_tokens // 8:
+                        raise
+                    budget = _smaller(budget, error)
+                    continue
+                if isinstance(begun, Usage):
+                    raise _no_answer(begun)
+                yield begun
+                usage = yield from stream  # too long only now: it cannot be begun anew
+            notes = _notes(prompt, hits, context, usage, wording_for(question))
+            return Outcome(usage, tuple(notes), prompt.hits)
+
+
+def _beginning(stream: Generator[str, None, Usage]) -> str | Usage:
+    """Return what is said first, with the white space before it; what it cost if nothing is."""
+    held = ""
+    while not held.strip():
+        try:
+            held += next(stream)
+        except StopIteration as stop:
+            usage: Usage = stop.value
+            return usage
+    return held
+
+
+def _no_answer(usage: Usage) -> OllamaReplyError:
+    if usage.was_cut:  # it may have thought all the while
+        return OllamaReplyError(
+            f"the model gave no answer within {usage.answer_tokens} tokens",
+            hint="raise answer_tokens, or use another model (--model)",
+        )
+    return OllamaReplyError(
+        "the model gave no answer", hint="ask again or in other words, or use another --model"
+    )
 
 
 def _smaller(budget: int, error: ContextLengthError) -> int:
@@ -71,23 +102,17 @@ def _smaller(budget: int, error: ContextLengthError) -> int:
     return budget // 2
 
 
-def _notes(prompt: Prompt, hits: Sequence[Hit], context: int, usage: Usage) -> list[str]:
+def _notes(
+    prompt: Prompt, hits: Sequence[Hit], context: int, usage: Usage, wording: Wording
+) -> list[str]:
     notes = []
     if prompt.hits < len(hits):
-        notes.append(
-            f"the model was given {prompt.hits} of {len(hits)} passages: more did not fit"
-            " (budget_tokens)"
-        )
+        notes.append(wording.left_out.format(given=prompt.hits, all=len(hits)))
     if was_cut(prompt.tokens, usage.prompt_tokens, context):
-        notes.append(
-            f"the server seems to have cut the prompt: it read {usage.prompt_tokens} tokens of"
-            f" about {prompt.tokens}, with a context of {context}; do not trust this answer,"
-            " and lower budget_tokens or update Ollama"
-        )
+        read = usage.prompt_tokens
+        notes.append(wording.prompt_cut.format(read=read, sent=prompt.tokens, context=context))
     if usage.was_cut:
-        notes.append(
-            f"the answer was cut after {usage.answer_tokens} tokens: raise answer_tokens for more"
-        )
+        notes.append(wording.answer_cut.format(tokens=usage.answer_tokens))
     return notes
 
 

@@ -103,9 +103,14 @@ def main() -> None:
     """Run the command line and exit: the console script."""
     code = run(sys.argv[1:])
     if code == INTERRUPTED and threading.active_count() > 1:  # one waits for a server
-        sys.stdout.flush()
-        os._exit(code)  # what was finished is kept, and the system lets go of the lock
+        _leave_at_once(code)
     sys.exit(code)
+
+
+def _leave_at_once(code: int) -> None:  # pragma: no cover - a test starts a process for it
+    """End the process: what was finished is kept, and the system lets go of the lock."""
+    sys.stdout.flush()
+    os._exit(code)
 
 
 def run(arguments: list[str]) -> int:

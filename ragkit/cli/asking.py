@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import reduce
@@ -40,8 +40,10 @@ from ragkit.errors import (
     ContextLengthError,
     NoSuchPathError,
     NothingFoundError,
+    OllamaReplyError,
 )
 from ragkit.text.graphemes import floor
+from ragkit.text.wording import wording_for
 
 REFUSED = 1
 EXCERPT = 240  # characters of a passage that search prints
@@ -109,15 +111,12 @@ def ask(
         if as_json:
             print_json(answer_json(answer))
             return REFUSED if answer.refused else 0
-        for piece in answer:
-            click.echo(printable(piece, keep="\n\t"), nl=False)
-            sys.stdout.flush()
-        click.echo()
+        _say(answer)
         if citations := sorted(answer.citations, key=lambda citation: citation.marker):
             lines = dict.fromkeys(citation_line(rag, citation) for citation in citations)
             click.echo("\n" + "\n".join(lines))
-        for note in answer.notes:
-            notice(f"note: {note}", quiet=quiet)
+        for note in answer.notes:  # with -q too: whether to trust it is a part of an answer
+            notice(wording_for(answer.question).note.format(note=note))
         return REFUSED if answer.refused else 0
 
 
@@ -168,6 +167,19 @@ def search(
         return 0
 
 
+def _say(answer: Iterable[str]) -> None:
+    """Print an answer as it comes; whatever ends it, what follows is on a line of its own."""
+    has_begun = False
+    try:
+        for piece in answer:
+            click.echo(printable(piece, keep="\n\t"), nl=False)
+            sys.stdout.flush()
+            has_begun = True
+    finally:
+        if has_begun:
+            click.echo()
+
+
 def _given(question: str | None, command: str) -> str:
     if question is None:
         raise ConfigError("no question was given", hint=f'ragkit {command} "How do I ...?"')
@@ -195,7 +207,7 @@ def _batch(
             continue
         try:
             print_json({**line.told, **answer(line.text)})
-        except (ContextLengthError, BadVectorError) as error:
+        except (ContextLengthError, BadVectorError, OllamaReplyError) as error:
             print_json({**told, "error": error.message})
     return 0
 

@@ -48,6 +48,8 @@ class Vector:
 class Batches:
     """Embeds texts by ``send``, whatever becomes of single ones.
 
+    One is for all texts of an embedder: it counts how many were refused in a row.
+
     Args:
         send: asks the server.
         dim: the length that vectors must have; None takes what comes.
@@ -63,73 +65,78 @@ class Batches:
         batch_texts: int = BATCH_TEXTS,
         in_flight: int = 2,
     ) -> None:
+        self.dim = dim
         self._send = send
-        self._dim = dim
         self._batch_texts = batch_texts
         self._in_flight = in_flight
         self._lock = threading.Lock()
         self._refused_in_a_row = 0
 
-    def embed(self, texts: Sequence[str]) -> Embedded:
+    def embed(self, texts: Sequence[str], prefix: str = "") -> Embedded:
         """Embed texts, none of them blank, in the order given.
+
+        Args:
+            texts: as they are.
+            prefix: what the model wants before each, and before each part of one that is too long.
 
         Raises:
             OllamaError: the server, not a text, is at fault.
         """
-        groups = list(self._groups(texts))
+        groups = list(self._groups(texts, prefix))
         if len(groups) < 2:
-            found = [self._group(group) for group in groups]
+            found = [self._group(group, prefix) for group in groups]
         else:
             with ThreadPoolExecutor(self._in_flight, thread_name_prefix="ragkit-batch") as pool:
-                waiting = [pool.submit(self._group, group) for group in groups]
+                waiting = [pool.submit(self._group, group, prefix) for group in groups]
                 try:
                     found = [future.result() for future in waiting]
                 except BaseException:
                     pool.shutdown(wait=False, cancel_futures=True)
                     raise
-        return _embedded([vector for group in found for vector in group], self._dim)
+        return _embedded([vector for group in found for vector in group], self.dim)
 
-    def _groups(self, texts: Sequence[str]) -> Iterator[list[str]]:
+    def _groups(self, texts: Sequence[str], prefix: str) -> Iterator[list[str]]:
         requests = -(-len(texts) // self._batch_texts)
         even = -(-len(texts) // max(requests, 1))
         group: list[str] = []
         characters = 0
         for text in texts:
-            full = len(group) >= even or characters + len(text) > BATCH_CHARACTERS
+            length = len(prefix) + len(text)
+            full = len(group) >= even or characters + length > BATCH_CHARACTERS
             if group and full:
                 yield group
                 group, characters = [], 0
             group.append(text)
-            characters += len(text)
+            characters += length
         if group:
             yield group
 
-    def _group(self, texts: Sequence[str]) -> list[Vector]:
+    def _group(self, texts: Sequence[str], prefix: str) -> list[Vector]:
         try:
-            rows = self._checked(texts)
+            rows = self._checked(texts, prefix)
         except OllamaError as error:
             if not _may_be_a_text(error):
                 raise
             if len(texts) == 1:
-                return [self._alone(texts[0], error)]
+                return [self._alone(texts[0], prefix, error)]
             half = len(texts) // 2
-            return self._group(texts[:half]) + self._group(texts[half:])
+            return self._group(texts[:half], prefix) + self._group(texts[half:], prefix)
         return [
-            self._good(row) if row is not None else self._alone(text, _no_vector())
+            self._good(row) if row is not None else self._alone(text, prefix, _no_vector())
             for text, row in zip(texts, rows, strict=True)
         ]
 
-    def _checked(self, texts: Sequence[str]) -> list[FloatVector | None]:
+    def _checked(self, texts: Sequence[str], prefix: str = "") -> list[FloatVector | None]:
         """Return a unit vector for each text, None where what came is none.
 
         Raises:
             OllamaError: the request failed, or the vectors cannot be told apart.
         """
-        rows = self._send(texts)
+        rows = self._send([prefix + text for text in texts])
         if len(rows) != len(texts):
             raise BadVectorError(f"{len(rows)} vectors came for {len(texts)} texts")
-        if self._dim is not None and rows.shape[1] != self._dim:
-            raise BadVectorError(f"vectors of {rows.shape[1]} numbers came, not {self._dim}")
+        if self.dim is not None and rows.shape[1] != self.dim:
+            raise BadVectorError(f"vectors of {rows.shape[1]} numbers came, not {self.dim}")
         norms = np.linalg.norm(rows, axis=1)
         good = np.abs(norms - 1) < NORM_TOLERANCE  # False for NaN too
         return [
@@ -137,14 +144,15 @@ class Batches:
         ]
 
     def _good(self, row: FloatVector, parts: int = 1) -> Vector:
-        self._refused_in_a_row = 0
+        with self._lock:
+            self._refused_in_a_row = 0
         return Vector(row, parts)
 
-    def _alone(self, text: str, error: OllamaError) -> Vector:
+    def _alone(self, text: str, prefix: str, error: OllamaError) -> Vector:
         """Try once more what failed by itself, then in parts; else say why it has no vector."""
         if not isinstance(error, ContextLengthError):
             try:
-                (row,) = self._checked([text])
+                (row,) = self._checked([text], prefix)
             except OllamaError as again:
                 if not _may_be_a_text(again):
                     raise
@@ -157,10 +165,13 @@ class Batches:
             return self._refused(error)
         cut = best_cut(text, 0, len(text) * 6 // 10)
         parts = [part for part in (text[:cut], text[cut:]) if part.strip()]
-        vectors = [vector for part in parts for vector in self._group([part])]
-        rows = [vector.row for vector in vectors if vector.row is not None]
-        if len(rows) < len(vectors):
-            return next(vector for vector in vectors if vector.row is None)
+        vectors, rows = [], []
+        for part in parts:
+            (vector,) = self._group([part], prefix)
+            if vector.row is None:  # no more is asked: each try may cost the model a load
+                return vector
+            vectors.append(vector)
+            rows.append(vector.row)
         mean = np.average(rows, axis=0, weights=[len(part) for part in parts])
         row = (mean / max(float(np.linalg.norm(mean)), 1e-12)).astype(np.float32)
         return self._good(row, sum(vector.parts for vector in vectors))

@@ -63,6 +63,7 @@ class OllamaEmbedder:
         self._endpoint = endpoint
         self._options = dict(options) if options else None
         self._keep_alive = keep_alive
+        self._has_embedded = False  # whether /api/embed ever replied
 
     @property
     def name(self) -> str:
@@ -113,6 +114,7 @@ class OllamaEmbedder:
             self._send_one("")
         else:
             self._client.embed(self.model, options=self._options, keep_alive=self._keep_alive)
+            self._has_embedded = True
 
     def embed_documents(self, texts: Sequence[str]) -> FloatMatrix:
         """Return float32 ``(len(texts), dim)``, rows of unit length; a blank text is zeros.
@@ -133,9 +135,8 @@ class OllamaEmbedder:
             OllamaError: the server failed, not a text.
         """
         sent = [i for i, text in enumerate(texts) if text.strip()]
-        prefix = self.prefixes.document
-        batches = self._batches(self.dim)
-        found = batches.embed([prefix + encodable(texts[i]) for i in sent])
+        self._batches.dim = self.dim
+        found = self._batches.embed([encodable(texts[i]) for i in sent], self.prefixes.document)
         if len(sent) == len(texts):
             return found
         rows = np.zeros((len(texts), self.dim), np.float32)
@@ -156,13 +157,13 @@ class OllamaEmbedder:
         """
         if not text.strip():
             return np.zeros(self.dim, np.float32)
-        return self._one(self.prefixes.query + encodable(text))
+        return self._one(encodable(text), self.prefixes.query)
 
     # -- the server
 
     @cached_property
     def _probe(self) -> FloatVector:
-        return self._one(self.prefixes.document + PROBE)
+        return self._one(PROBE, self.prefixes.document)
 
     @cached_property
     def release(self) -> str:
@@ -192,16 +193,17 @@ class OllamaEmbedder:
         """Most texts of a request to this server."""
         return 1 if self._singly or parse_release(self.release) < BATCHES_SINCE else BATCH_TEXTS
 
-    def _batches(self, dim: int | None) -> Batches:
+    @cached_property
+    def _batches(self) -> Batches:
         if self._singly:
             send, most, in_flight = self._send_singly, SINGLES_IN_FLIGHT, 1
         else:
             mixes_up = parse_release(self.release) < BATCHES_SINCE
             send, most, in_flight = self._send, 1 if mixes_up else BATCH_TEXTS, 2
-        return Batches(send, dim=dim, batch_texts=most, in_flight=in_flight)
+        return Batches(send, dim=self._known_dim, batch_texts=most, in_flight=in_flight)
 
-    def _one(self, text: str) -> FloatVector:
-        found = self._batches(self._known_dim).embed([text])
+    def _one(self, text: str, prefix: str) -> FloatVector:
+        found = self._batches.embed([text], prefix)
         for reason in found.refused.values():
             raise BadVectorError(
                 f"the model {self.model} has no vector for a text: {reason}",
@@ -220,10 +222,13 @@ class OllamaEmbedder:
                 keep_alive=self._keep_alive,
             )
         except NotOllamaError as error:
-            if error.status != 404 or self._endpoint == "embed":
+            # A server that had it once has it still: a proxy had a bad moment.
+            if error.status != 404 or self._endpoint == "embed" or self._has_embedded:
                 raise
             self._singly = True  # it has no /api/embed, whatever its release says
+            self.__dict__.pop("_batches", None)  # the next are for the other endpoint
             return self._send_singly(texts)
+        self._has_embedded = True
         return reply.embeddings
 
     def _send_singly(self, texts: Sequence[str]) -> FloatMatrix:

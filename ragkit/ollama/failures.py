@@ -250,7 +250,14 @@ BY_TEXT: tuple[tuple[re.Pattern[str], Maker], ...] = tuple(
         ),
         (
             _refused,
-            ("^raw mode", '^option "', "^invalid format", "^template: ", "^invalid model path"),
+            (
+                "^raw mode",
+                '^option "',
+                "^invalid format",
+                "^template: ",
+                "^invalid model path",
+                "^time: ",  # of keep_alive; it repeats what was given, such as NaN
+            ),
         ),
         (_unfit, ("does not support", "cannot run this remote model", "are not currently supp")),
         (

@@ -86,6 +86,8 @@ def loaded_for_s(running: RunningModel, now: datetime) -> float | None:
 def choose(client: Client, wanted: str, *, default: str, capability: Capability) -> Chosen:
     """Return the model that was named; else the default if it is installed; else one that can.
 
+    One that another server runs is taken only if it was named: documents go to it.
+
     Args:
         client: of the server.
         wanted: the name that was given, "" for none.
@@ -103,14 +105,16 @@ def choose(client: Client, wanted: str, *, default: str, capability: Capability)
             raise _unfit(chosen, capability, default)
         return chosen
     first = next((m for m in installed if canonical(m.name) == canonical(default)), None)
-    others = [model for model in installed if model is not first]
-    for model in [first, *others] if first else others:
+    here = [model for model in installed if not model.is_remote]
+    for model in sorted(here, key=lambda model: model is not first):
         name = default if model is first else model.name
         if can((chosen := _known(client, model, name)).info, capability):
             return chosen
+    hint = f"ollama pull {default}"
+    if elsewhere := [model.name for model in installed if model.is_remote]:
+        hint += f"; {', '.join(elsewhere[:3])} would send the documents elsewhere: name it to do so"
     raise ModelNotFoundError(
-        f"{WHAT[capability]} is needed and none is installed on {client.address}",
-        hint=f"ollama pull {default}",
+        f"{WHAT[capability]} is needed and none is installed on {client.address}", hint=hint
     )
 
 

@@ -243,6 +243,8 @@ def _installed_model(value: JSON) -> InstalledModel:
         _names(value.get("capabilities")),
         _number_or_none(details, "context_length"),
         _number_or_none(details, "embedding_length"),
+        _text(value, "remote_host"),
+        _text(value, "remote_model"),
     )
 
 

@@ -132,6 +132,17 @@ class InstalledModel:
     capabilities: tuple[str, ...] | None = None  # None: releases before 0.30 do not say
     context_length: int | None = None  # tokens; None as above
     embedding_length: int | None = None  # None as above
+    remote_host: str = ""  # the server that runs it, such as "https://ollama.com:443"; "": this one
+    remote_model: str = ""  # its name there
+
+    @property
+    def is_remote(self) -> bool:
+        """Say whether what it is sent goes on to another server, by its name where none is said.
+
+        >>> InstalledModel("gpt-oss:120b-cloud", "", 384, "").is_remote
+        True
+        """
+        return bool(self.remote_host) or self.name.lower().endswith(("-cloud", ":cloud"))
 
 
 @dataclass(frozen=True, slots=True)

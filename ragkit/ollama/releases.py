@@ -29,18 +29,26 @@ def parse_release(text: str) -> Release:
 class Flaw:
     """Wrong vectors of some models on some releases."""
 
-    models: tuple[str, ...]  # how their names begin; none means all
+    models: tuple[str, ...]  # their names without a tag; none means all
     first: Release
     fixed: Release
     text: str
 
 
+# Names of Ollama's library and of Hugging Face's. Each in full: nomic-embed-text-v2-moe and
+# snowflake-arctic-embed2 have another tokenizer.
+NOMIC = ("nomic-embed-text", "nomic-embed-text-v1", "nomic-embed-text-v1.5")
 WORD_PIECE = (
+    *NOMIC,
     "all-minilm",
-    "nomic-embed-text",
-    "mxbai-embed",
+    "all-minilm-l6-v2",
+    "all-minilm-l12-v2",
+    "mxbai-embed-large",
+    "mxbai-embed-large-v1",
     "bge-large",
+    "bge-large-en-v1.5",
     "snowflake-arctic-embed",
+    *(f"snowflake-arctic-embed-{size}" for size in ("xs", "s", "m", "m-long", "l")),
 )
 FLAWS = (
     Flaw(
@@ -50,7 +58,7 @@ FLAWS = (
         "mixes up the vectors of a batch: one text is sent at a time",
     ),
     Flaw(
-        ("nomic-embed-text",),
+        NOMIC,
         (0, 13, 1),
         (0, 30, 0),
         "gives all texts in capital letters the same vector (ollama/ollama#13942)",
@@ -72,9 +80,10 @@ def flaws(release: str, model: str) -> list[str]:
     >>> flaws("0.33.0", "all-minilm")
     []
     """
-    number, name = parse_release(release), model.lower().rpartition("/")[2]
+    name = model.lower().rpartition("/")[2].partition(":")[0].removesuffix("-gguf")
+    number = parse_release(release)
     return [
         f"Ollama {release} {flaw.text}"
         for flaw in FLAWS
-        if flaw.first <= number < flaw.fixed and (not flaw.models or name.startswith(flaw.models))
+        if flaw.first <= number < flaw.fixed and (not flaw.models or name in flaw.models)
     ]

@@ -82,6 +82,8 @@ def _listed(server: Server, model: Model, age: int) -> dict[str, Any]:
         "digest": model.digest,
         "details": _details(model),
     }
+    if model.remote_host:
+        listed |= {"remote_model": model.name, "remote_host": model.remote_host}
     if server.release < "0.30.0":
         return listed
     # The list reads a file's keys in their order and knows those of the architecture only once

@@ -85,6 +85,7 @@ class Model:
     is_damaged: bool = False  # its file lost its second half
     keys_sorted: bool = False  # its file was converted by Ollama, which sorts the keys
     facts: Mapping[str, Any] = field(default_factory=dict)  # more of ``model_info``
+    remote_host: str = field(default="", repr=False)  # the server that runs it; no part of a digest
 
     def __post_init__(self) -> None:
         if Name.parse(self.name) is None:
