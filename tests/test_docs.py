@@ -15,7 +15,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 
@@ -65,11 +65,12 @@ def without_sizes(text: str) -> str:
 
 
 @contextlib.contextmanager
-def answering() -> Iterator[None]:
-    """Have an Ollama with the usual models, which says of a question what ``ANSWERS`` has."""
+def answering(answers: Mapping[str, str] | None = None) -> Iterator[None]:
+    """Have an Ollama with the usual models, which says of a question what ``answers`` has."""
+    known = ANSWERS if answers is None else answers
     with serve() as server, pytest.MonkeyPatch.context() as patch:
         server.reply = lambda messages: next(
-            (said for asked, said in ANSWERS.items() if asked in str(messages[-1]["content"])), ""
+            (said for asked, said in known.items() if asked in str(messages[-1]["content"])), ""
         )
         server.token_s, server.embed_s = 0.01, 0.001
         patch.setenv("OLLAMA_HOST", server.url)
