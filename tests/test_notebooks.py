@@ -26,7 +26,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import pytest
 
-from tests.test_docs import ROOT, answering
+from tests.test_docs import READMES, ROOT, answering
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PNG_BYTES = 30_000  # of a figure: the notebooks stay light to clone and to compare
@@ -169,8 +169,9 @@ def test_a_figure_is_kept_and_is_small(notebook: Path) -> None:
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_the_readme_names_it_and_a_heading_begins_it(notebook: Path) -> None:
-    assert f"(notebooks/{notebook.name})" in (ROOT / "README.md").read_text("utf-8")
+def test_each_readme_names_it_and_a_heading_begins_it(notebook: Path) -> None:
+    for readme in READMES:
+        assert f"(notebooks/{notebook.name})" in readme.read_text("utf-8")
     first = cells_of(notebook)[0]
     assert first["cell_type"] == "markdown"
     assert first["source"][0].startswith("# ")
