@@ -510,10 +510,10 @@ def test_a_model_that_does_not_load(here: Path, ragkit: Terminal, ollama: Server
     assert examined(ragkit, "--host", ollama.url)["answer"]["state"] == "fail"
 
 
-def test_a_model_that_says_nothing_is_a_note(here: Path, ragkit: Terminal, ollama: Server) -> None:
+def test_a_model_that_says_nothing_fails(here: Path, ragkit: Terminal, ollama: Server) -> None:
     ollama.reply = ""
     check = examined(ragkit, "--host", ollama.url)["answer"]
-    assert (check["state"], check["text"]) == ("note", "the model had nothing to say")
+    assert (check["state"], check["text"]) == ("fail", "the model gave no answer")
     ollama.reply = "Word"
     assert "tokens a second" not in examined(ragkit, "--host", ollama.url)["answer"]["text"]
 

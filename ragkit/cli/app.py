@@ -102,15 +102,11 @@ Models of Ollama do the work: 'ragkit models' lists them. Without a server: --of
 def main() -> None:
     """Run the command line and exit: the console script."""
     code = run(sys.argv[1:])
-    if code == INTERRUPTED and threading.active_count() > 1:  # one waits for a server
-        _leave_at_once(code)
+    hurried = code == INTERRUPTED and threading.active_count() > 1  # one waits for a server
+    if hurried:  # pragma: no cover - it ends the process: a test starts one of its own
+        sys.stdout.flush()
+        os._exit(code)  # what was finished is kept, and the system lets go of the lock
     sys.exit(code)
-
-
-def _leave_at_once(code: int) -> None:  # pragma: no cover - a test starts a process for it
-    """End the process: what was finished is kept, and the system lets go of the lock."""
-    sys.stdout.flush()
-    os._exit(code)
 
 
 def run(arguments: list[str]) -> int:
