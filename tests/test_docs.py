@@ -13,7 +13,6 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
@@ -200,31 +199,6 @@ def test_public_names_have_docstrings() -> None:
 NEED_NONE = {
     f"app.py:{name}" for name in ("list_commands", "resolve_command", "format_options")
 }  # click's own, overridden
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not os.environ.get("CI"), reason="makes a virtual environment: set CI=1")
-def test_the_first_command_works_from_a_clean_clone(tmp_path: Path) -> None:
-    files = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True
-    ).stdout.split(b"\0")
-    for name in filter(None, files):
-        target = tmp_path / os.fsdecode(name)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / os.fsdecode(name), target)
-    done = subprocess.run(
-        COMMANDS[0], shell=True, cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "5 minutes (`5m`)" in done.stdout
-    assert "[1] sample_corpus/keep-alive.md:8" in done.stdout
-    listed = subprocess.run(
-        [str(tmp_path / ".venv/bin/pip"), "list", "--format=freeze"],
-        capture_output=True, text=True, check=True,
-    ).stdout.splitlines()  # fmt: skip
-    assert len(listed) < 60
-    module = [str(tmp_path / ".venv/bin/python"), "-m", "ragkit", "--version"]
-    assert subprocess.run(module, cwd=tmp_path, capture_output=True, check=True).stdout
 
 
 def write(readme: Path) -> None:
