@@ -279,8 +279,9 @@ class _Run:
         """End early: finish the request under way, give up the others, keep what there is."""
         batches = list(self.waiting)
         requests = [request for batch in batches for _, request in batch.requests]
-        for request in reversed(requests):
-            request.cancel()
+        going = [request for request in reversed(requests) if not request.cancel()]
+        while wait(going, SHOW_EVERY_S).not_done:  # one without an end can miss a second Ctrl-C
+            pass
         for batch in batches:
             good = [not r.cancelled() and r.exception() is None for _, r in batch.requests]
             for (keys, request), is_good in zip(batch.requests, good, strict=True):
