@@ -373,6 +373,26 @@ def test_a_run_that_is_abandoned_keeps_what_was_stored(rag: Rag, tmp_path: Path)
     assert rag.ingest().embedded == 88
 
 
+class Slow(HashingEmbedder):
+    """Takes its time for a request."""
+
+    def embed_documents(self, texts: Sequence[str]) -> FloatMatrix:
+        time.sleep(0.3)
+        return super().embed_documents(texts)
+
+
+def test_a_run_that_is_abandoned_while_it_embeds_keeps_the_request_under_way(
+    tmp_path: Path, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ragkit.ingest.SHOW_EVERY_S", 0.01)
+    with Rag(tmp_path / ".ragkit", embedder=Slow()) as rag:
+        steps = rag.ingesting(docs)
+        stages = (step.stage for step in steps)
+        assert "embed" in stages  # it is being waited for
+        steps.close()
+        assert (rag.status().files, rag.ingest().embedded) == (2, 0)
+
+
 class FailsAfter(HashingEmbedder):
     """Fails at its second request."""
 
