@@ -138,6 +138,26 @@ def test_a_large_and_a_small_file_are_searched_as_one(folder: Path) -> None:
         assert_same(rankings(rag), expected)
 
 
+def test_codes_in_place_of_vectors_rank_the_same(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(folder) as rag:
+        expected = rankings(rag)
+    forget(folder, "dense")
+    monkeypatch.setattr("ragkit.vectors.EXACT_BYTES", 0)
+    with opened(folder) as rag:
+        rag.ingest()
+        assert_same(rankings(rag), expected)
+        best = rag.search("bridge mayor", mode="dense")
+        assert best
+        (folder / "docs" / "new.md").write_text("# bridge\n\nAn index of bridge and mayor")
+        for path in {hit.path for hit in best}:
+            (folder / path).unlink()
+        rag.ingest()
+        assert rag.search("bridge mayor", mode="dense")[0].path == "docs/new.md"
+        assert rag.check() == []
+
+
 def test_what_was_dropped_is_not_found(folder: Path) -> None:
     with opened(folder) as rag:
         before = paths(rag)

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ragkit.vectors import VectorFile, write_vectors
+from ragkit.types import FloatMatrix
+from ragkit.vectors import VectorFile, is_exact, write_vectors
 
 
 def test_search_equals_brute_force(tmp_path: Path) -> None:
@@ -57,3 +58,35 @@ def test_a_file_at_a_path_that_faiss_cannot_open_is_read(tmp_path: Path) -> None
     assert VectorFile(folder / "v", dim=4).search(np.eye(1, 4, dtype=np.float32)[0], k=2) == [
         (3, 1.0)
     ]
+
+
+def near(seed: int, count: int, *, dim: int) -> FloatMatrix:
+    """Return unit vectors around fifty points."""
+    rng = np.random.default_rng(seed)
+    points = np.random.default_rng(0).standard_normal((50, dim), np.float32)
+    rows = points[rng.integers(0, 50, count)] + 0.7 * rng.standard_normal((count, dim), np.float32)
+    unit: FloatMatrix = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return unit
+
+
+@pytest.mark.parametrize("dim", [32, 100])
+def test_codes_find_what_brute_force_finds(tmp_path: Path, dim: int) -> None:
+    rows = near(1, 4000, dim=dim)
+    ids = [2 * i + 5 for i in range(len(rows))]
+    write_vectors(tmp_path / "v", [(ids, rows)], dim=dim, sample=rows[::4])
+    assert (tmp_path / "v").stat().st_size < rows.nbytes / 2
+    file = VectorFile(tmp_path / "v", dim=dim)
+    assert len(file) == 4000
+    assert not file.is_exact
+    assert file.scores(rows[0], ids[:3]) == {}  # only the vectors themselves could say
+    found = 0
+    for query in near(2, 20, dim=dim):
+        nearest = {ids[i] for i in np.argsort(-(rows @ query))[:10]}
+        found += len(nearest & {i for i, _ in file.search(query, k=100)})
+    assert found >= 0.98 * 200
+
+
+def test_how_many_are_searched_exactly() -> None:
+    assert is_exact(100_000, 384)
+    assert not is_exact(110_000, 384)
+    assert not is_exact(100_000, 768)

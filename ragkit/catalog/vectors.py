@@ -76,6 +76,15 @@ class VectorTable:
         while rows := found.fetchmany(batch):
             yield self._matrix(rows, dim)
 
+    def sample(self, dim: int, *, most: int = 20_000) -> FloatMatrix:
+        """Return at most ``most`` vectors ``(n, dim)``, evenly spread over those there are."""
+        ids = self._db.execute(
+            "SELECT id FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM vectors)"
+            " WHERE place % (1 + (SELECT count(*) FROM vectors) / ?) = 0",
+            (most,),
+        ).fetchall()
+        return self.rows([id_ for (id_,) in ids], dim)[1]
+
     def _matrix(
         self, rows: Sequence[tuple[int, bytes, bytes, bytes]], dim: int
     ) -> tuple[list[int], FloatMatrix]:

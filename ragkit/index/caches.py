@@ -52,14 +52,16 @@ def _publish_dense(catalog: Catalog, folder: Path, dim: int) -> None:
     crowded = sum(record.rows for record in records) > 2 * catalog.count("vectors")
     if records and whole and not crowded and records[-1].last_id >= last:
         return
-    from ragkit.vectors import write_vectors  # not needed where nothing changed: faiss is large
+    from ragkit.vectors import is_exact, write_vectors  # large, not needed if nothing changed
 
     kept = records[:1] if whole and not crowded else []
     if kept and catalog.count_after("vectors", kept[0].last_id) > ADDITION_SHARE * kept[0].rows:
         kept = []
     name = f"dense-{_next_generation(catalog)}.faiss"
     after = kept[0].last_id if kept else 0
-    rows = write_vectors(folder / name, catalog.vectors.after(after, dim), dim=dim)
+    many = not is_exact(catalog.count_after("vectors", after), dim)
+    sample = catalog.vectors.sample(dim) if many else None
+    rows = write_vectors(folder / name, catalog.vectors.after(after, dim), dim=dim, sample=sample)
     record = CacheRecord("dense", name, last, rows, _checksums(folder, name))
     with catalog.transaction():
         catalog.ledger.set_caches("dense", [*kept, record])

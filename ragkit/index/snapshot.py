@@ -119,7 +119,7 @@ class Snapshot:
         """Return the chunks nearest to ``query`` (dim,), at least ``k`` if there are as many."""
         asked = k
         while True:
-            found = [pair for file in self._dense for pair in file.search(query, k=asked)]
+            found = [pair for file in self._dense for pair in self._nearest(file, query, asked)]
             found += self._fresh_products(query)
             found.sort(key=lambda pair: (-pair[1], pair[0]))
             homes = self._catalog.texts.chunks_of_vectors(vector for vector, _ in found[:asked])
@@ -138,7 +138,19 @@ class Snapshot:
         products = dict(self._fresh_products(query))
         for file in self._dense:
             products |= file.scores(query, wanted)
+        products |= self._products(query, [vector for vector in wanted if vector not in products])
         return {chunk: products[vector] for chunk, vector in vectors.items() if vector in products}
+
+    def _nearest(self, file: VectorFile, query: FloatVector, k: int) -> Iterable[tuple[int, float]]:
+        found = file.search(query, k=k)
+        if file.is_exact:
+            return found
+        return self._products(query, [vector for vector, _ in found]).items()
+
+    def _products(self, query: FloatVector, vectors: Iterable[int]) -> dict[int, float]:
+        """Return the inner product of each of ``vectors`` that exists, from the catalog."""
+        ids, rows = self._catalog.vectors.rows(vectors, self._index.maker.dim)
+        return dict(zip(ids, (rows @ query).tolist(), strict=True))
 
     @cached_property
     def _fresh_vectors(self) -> tuple[list[int], FloatMatrix]:
