@@ -215,14 +215,13 @@ def main() -> None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(json.dumps({"peak_mb": peak}))
         return
+    told = (("build", "dense_s"), ("build", "s"), ("build", "peak_mb"), ("open", "s"),
+            ("open", "peak_mb"), ("query", "p50_ms"), ("query", "recall"), ("add", "s"),
+            ("add", "peak_mb"))  # fmt: skip
     rows = [
-        (
-            passages, figures["build"]["dense_s"], figures["build"]["s"],
-            figures["build"]["peak_mb"], figures["open"]["s"], figures["open"]["peak_mb"], figures["query"]["p50_ms"], figures["query"]["recall"],
-            figures["add"]["s"], figures["add"]["peak_mb"],
-        )
+        (passages, *(figures[job][name] for job, name in told))
         for passages, figures in sizes(given.passages)
-    ]  # fmt: skip
+    ]
     head = ("passages", "vectors written s", "all, and again s", "MB", "open and search once s",
             "MB", "dense p50 ms", "recall@10", "ten added s", "MB")  # fmt: skip
     show(head, rows)
