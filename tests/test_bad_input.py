@@ -253,7 +253,7 @@ def test_a_catalog_of_something_else(indexed: Path, ragkit: Terminal) -> None:
     db.close()
     code, _, err = ragkit("status")
     assert code == 5
-    assert "has format 99, this ragkit reads 1" in err
+    assert "has format 99, this ragkit reads 2" in err
 
 
 def test_an_index_that_was_never_finished(indexed: Path, ragkit: Terminal) -> None:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from ragkit.catalog import FILE as CATALOG
 from ragkit.config import Settings
-from ragkit.errors import IndexMissingError, IndexStaleError, OllamaUnreachableError
+from ragkit.errors import ConfigError, IndexMissingError, IndexStaleError, OllamaUnreachableError
 from ragkit.index import folder as folders
 from ragkit.protocols import Answerer, Chunker, Embedder
 from ragkit.rag.parts import AWAY, NO_VECTOR, Notify, Parts, log
@@ -91,6 +91,7 @@ class Rag:
         *paths: str | Path,
         reread: bool = False,
         reembed: bool = False,
+        retry_failed: bool = False,
         progress: Callable[[Progress], None] | None = None,
     ) -> IngestReport:
         """Bring the index in step with files and folders; return what was done.
@@ -100,6 +101,7 @@ class Rag:
             reread: read files that seem unchanged too, and write their rows anew.
             reembed: drop all vectors first, and embed every passage with the embedder that the
                 settings name. Until that is done passages are found by their words.
+            retry_failed: read what failed before again, also what failed for good, and only that.
             progress: called after each file, and while the embedder is waited for.
 
         Raises:
@@ -109,14 +111,20 @@ class Rag:
             IndexLockedError: another process writes to the index.
             IndexWriteError: no space, no permission. What was finished is kept.
         """
-        with closing(self.ingesting(*paths, reread=reread, reembed=reembed)) as steps:
+        with closing(
+            self.ingesting(*paths, reread=reread, reembed=reembed, retry_failed=retry_failed)
+        ) as steps:
             for step in steps:
                 if progress:
                     progress(step)
         return step.report
 
     def ingesting(
-        self, *paths: str | Path, reread: bool = False, reembed: bool = False
+        self,
+        *paths: str | Path,
+        reread: bool = False,
+        reembed: bool = False,
+        retry_failed: bool = False,
     ) -> Generator[Progress, None, None]:
         """Do what ``ingest`` does, and yield after each file; the last report is the whole one.
 
@@ -126,6 +134,7 @@ class Rag:
         from ragkit.ingest import ingest
 
         require([Path(path) for path in paths])  # before a folder is made
+        self._require_retry(retry_failed, reread or reembed)
         roots = self._roots(paths)
         folder = self._home
         exists = (folder / CATALOG).is_file()
@@ -156,6 +165,17 @@ class Rag:
                 chunker=self._parts.chunker(maker.chunk_tokens),
                 max_file_bytes=self.settings.max_file_mb * 1_000_000,
                 reread=reread,
+                retry_failed=retry_failed,
+            )
+
+    def _require_retry(self, retry_failed: bool, others_too: bool) -> None:
+        """Refuse to read what failed, and only that, where it cannot be."""
+        if retry_failed:
+            self._existing_folder()
+        if retry_failed and others_too:
+            raise ConfigError(
+                "retry_failed reads only what failed, reread and reembed all files",
+                hint="leave one of them out",
             )
 
     def _chunk_tokens(self, index: folders.Index) -> int:
@@ -183,6 +203,7 @@ class Rag:
         *paths: str | Path,
         reread: bool = False,
         reembed: bool = False,
+        retry_failed: bool = False,
         progress: Callable[[Planned], None] | None = None,
     ) -> Plan:
         """Return what an ingest would do with each file, by path, and cost; write nothing.
@@ -194,6 +215,7 @@ class Rag:
             paths: files and folders; none means those given before.
             reread: as ``ingest`` has it.
             reembed: as ``ingest`` has it.
+            retry_failed: as ``ingest`` has it.
             progress: called after each file.
 
         Raises:
@@ -203,12 +225,16 @@ class Rag:
         from ragkit.index.survey import require, survey
 
         require([Path(path) for path in paths])
+        self._require_retry(retry_failed, reread or reembed)
         roots = self._roots(paths)
         index = self.reader().index if (self._home / CATALOG).is_file() else None
         stored = partial(folders.stored_path, base=self._home.parent)
         tokens = self._chunk_tokens(index) if index else self.settings.chunk_tokens
+        found = survey(
+            index, roots, stored=stored, reread=reread or reembed, retry_failed=retry_failed
+        )
         planned = plan(
-            survey(index, roots, stored=stored, reread=reread or reembed),
+            found,
             index=None if reembed else index,
             stored=stored,
             chunker=self._parts.chunker(tokens),
