@@ -168,7 +168,8 @@ class IngestReport:
 class Progress:
     """One step of an ingest: running totals, for whatever bar the caller draws."""
 
-    stage: str  # "walk", "read", "embed", "publish", "done"; "plan" of a dry run, "stop" early
+    stage: str  # "walk", "read", "embed", "publish", "done"; "plan" of a dry run, "stop" early,
+    # "wait" while another process writes
     path: str = ""  # the file in hand, as stored
     files_done: int = 0
     files_total: int = 0

@@ -304,7 +304,7 @@ def test_one_process_writes_at_a_time_and_the_others_read(indexed: Path, ragkit:
         for command in (["ingest"], ["rm", "docs"]):
             code, _, err = ragkit(*command)
             assert code == 8
-            assert "another ragkit is writing" in err
+            assert "another process is writing" in err
         assert ragkit("ask", "Who opened the bridge?")[0] == 0
         with pytest.raises(IndexLockedError):
             Rag().ingest()

@@ -23,6 +23,7 @@ from ragkit.cli.app import (
     quiet_option,
     server_options,
     verbose_option,
+    wait_option,
 )
 from ragkit.cli.output import (
     ProgressPrinter,
@@ -60,6 +61,7 @@ SHOWN = 5  # lines of skipped or failed files without -v
 @click.option("--reembed", is_flag=True, help="Embed all passages anew, also with another model.")
 @click.option("--retry-failed", is_flag=True, help="Read what failed before again, and only that.")
 @click.option("--max-file-mb", type=int, help="Refuse larger files.  [default: 64]")
+@wait_option
 @json_option
 @quiet_option
 @verbose_option
@@ -70,6 +72,7 @@ def ingest(
     reread: bool,
     reembed: bool,
     retry_failed: bool,
+    wait: bool,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -86,6 +89,7 @@ def ingest(
         ragkit ingest ./docs --offline
         ragkit ingest ./docs --dry-run
         ragkit ingest --retry-failed
+        ragkit ingest --wait
     """
     from ragkit.rag import Rag
 
@@ -100,6 +104,7 @@ def ingest(
                 reread=reread,
                 reembed=reembed,
                 retry_failed=retry_failed,
+                wait=wait,
                 progress=printer,
             )
         finally:
@@ -328,9 +333,10 @@ def _shown(rag: Rag, place: str) -> tuple[str, str]:
 @cli.command(short_help="Drop files from the index.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @index_option
+@wait_option
 @json_option
 @quiet_option
-def rm(paths: tuple[str, ...], index: str | None, as_json: bool, quiet: bool) -> None:
+def rm(paths: tuple[str, ...], index: str | None, wait: bool, as_json: bool, quiet: bool) -> None:
     """Drop files, or all files below a folder, from the index; the files themselves stay.
 
     \b
@@ -338,8 +344,12 @@ def rm(paths: tuple[str, ...], index: str | None, as_json: bool, quiet: bool) ->
     """
     from ragkit.rag import Rag
 
-    with Rag(index) as rag:
-        removed = rag.remove(*paths)
+    with Rag(index, notify=notices(quiet=quiet)) as rag:
+        printer = ProgressPrinter(quiet=quiet)
+        try:
+            removed = rag.remove(*paths, wait=wait, progress=printer)
+        finally:
+            printer.clear()
         if as_json:
             print_json({"removed": removed})
         else:

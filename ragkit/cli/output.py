@@ -269,6 +269,8 @@ class ProgressPrinter:
         """Return what is said of a step: done and total, rate, time left, the file in hand."""
         if step.stage == "walk":
             return "looking for files"
+        if step.stage == "wait":
+            return f"waiting for the other process, {seconds:.0f} s"
         if step.stage == "plan":
             return f"{step.files_done} files looked at: {self._shown(step.path)}"
         if step.stage == "publish":
