@@ -118,7 +118,7 @@ def test_a_writer_that_waits_says_for_whom_and_goes_on(here: Path, ollama: Serve
         assert "waiting for the other process, " in second.stderr.readline()
         assert second.poll() is None
         first.kill()
-        assert second.wait(30) == 0
+        assert second.wait(60) == 0
         assert "3 files: 1 new, 0 changed, 2 unchanged" in second.stdout.read()
 
 
@@ -132,7 +132,7 @@ def test_one_who_waits_can_be_interrupted(here: Path, ollama: Server) -> None:
             while "\r\x1b[Kwaiting for the other process, " not in shown:  # drawn over itself
                 shown += os.read(ours, 1000).decode()
             second.send_signal(signal.SIGINT)
-            assert second.wait(10) == 130
+            assert second.wait(60) == 130
         os.close(ours)
         assert first.poll() is None  # it writes on
         with pytest.raises(IndexLockedError):
@@ -148,7 +148,7 @@ def test_removing_waits_too(here: Path) -> None:
         removed = pool.submit(
             Rag().remove, "docs/bridge.md", wait=True, progress=lambda _: waits.set()
         )
-        assert waits.wait(10)
+        assert waits.wait(60)
         list(steps)
         assert removed.result() == ["docs/bridge.md"]
         steps = rag.ingesting("docs", reread=True)
@@ -157,7 +157,7 @@ def test_removing_waits_too(here: Path) -> None:
             assert command.stderr
             assert command.stderr.readline().startswith("waiting for '")
             list(steps)
-            assert command.wait(30) == 0
+            assert command.wait(60) == 0
 
 
 # -- who writes
@@ -241,7 +241,7 @@ def read_by_batch(index: Path, stop: Path) -> int:
             found = json.loads(reader.stdout.readline())
             witness.sees((hit["path"], hit["text"]) for hit in found["hits"])
         reader.stdin.close()
-        assert reader.wait(30) == 0
+        assert reader.wait(60) == 0
     return witness.searches
 
 

@@ -23,6 +23,7 @@ from ragkit.errors import IndexLockedError, IndexWriteError
 
 LOCK = "writer.lock"
 NOTE = LOCK + ".json"
+PARTIAL = NOTE + ".partial"
 LONGEST = 200  # characters of a command that are shown
 NAMED_WITHIN_S = 1.0  # a process that has just begun to write says who it is
 
@@ -57,10 +58,8 @@ class Writer:
             return True
         try:
             os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        except OSError:  # somebody else's
-            return True
+        except OSError as error:
+            return not isinstance(error, ProcessLookupError)  # else it is somebody else's
         return True
 
 
@@ -103,12 +102,13 @@ class WriterLock:
     def release(self) -> None:
         """Give it back, if it is held."""
         if self.is_held:
-            with suppress(OSError):
-                (self.folder / NOTE).unlink()
+            for name in (NOTE, PARTIAL):
+                with suppress(OSError):
+                    (self.folder / name).unlink(missing_ok=True)
             self._lock.release()
 
     def _say_who(self) -> None:
-        partial = self.folder / f"{NOTE}.partial"
+        partial = self.folder / PARTIAL
         partial.write_text(json.dumps(asdict(Writer.this())), "utf-8")
         partial.replace(self.folder / NOTE)
 
