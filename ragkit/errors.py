@@ -120,6 +120,11 @@ class OllamaError(RagkitError):
         super().__init__(message, hint=hint)
         self.status = status  # of the HTTP response, where there was one
 
+    @property
+    def is_of_gateway(self) -> bool:
+        """Whether the request was not passed on, by a proxy or by Ollama to a server of its own."""
+        return self.status in (502, 503, 504)
+
 
 class OllamaUnreachableError(OllamaError):
     """Nothing answers at the address."""

@@ -147,6 +147,7 @@ def _citation(number: int, hit: Hit, start: int, end: int) -> Citation:
         page=chunk.page,
         text=chunk.text[start:end],
         also=hit.also,
+        stale=hit.stale,
     )
 
 

@@ -17,13 +17,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from ragkit.catalog import Source, digest_of
+from ragkit.catalog import UNKNOWN, Source, digest_of
 from ragkit.chunking import text_in_context
 from ragkit.embedding.checked import embed_checked
 from ragkit.errors import IndexDamagedError, LoadError, OllamaError, RagkitError
 from ragkit.index.caches import publish
 from ragkit.index.folder import PACE, Index
-from ragkit.index.survey import Survey, is_below, survey
+from ragkit.index.survey import SAME_TICK_NS, Survey, is_below, survey
 from ragkit.index.tally import Tally, in_parts, without_vectors
 from ragkit.loading import document_type, is_binary, load, oversize
 from ragkit.loading.walk import Found
@@ -47,6 +47,7 @@ def ingest(
     chunker: Chunker,
     max_file_bytes: int,
     reread: bool = False,
+    retry_failed: bool = False,
 ) -> Iterator[Progress]:
     """Bring the index in step with what lies below ``roots``; yield after each file.
 
@@ -60,14 +61,17 @@ def ingest(
         chunker: cuts documents into chunks.
         max_file_bytes: larger files are refused, with the reason.
         reread: read files that seem unchanged too, and write their rows anew.
+        retry_failed: read what failed before, and nothing else.
 
     Raises:
         IndexWriteError: no space, no permission.
         OllamaError: the embedder's server failed. What was embedded by then is kept.
     """
     yield Progress("walk")
-    surveyed = survey(index, roots, stored=index.stored_path, reread=reread)
-    run = _Run(index, embedder, chunker, max_file_bytes, reread, surveyed)
+    surveyed = survey(
+        index, roots, stored=index.stored_path, reread=reread, retry_failed=retry_failed
+    )
+    run = _Run(index, embedder, chunker, max_file_bytes, reread or retry_failed, surveyed)
     with index.catalog.transaction():
         if reread:  # of damage, perhaps
             index.catalog.reindex()
@@ -76,8 +80,9 @@ def ingest(
             index.catalog.ledger.remove_root(root)
         for path in surveyed.roots:
             index.catalog.ledger.add_root(path)
+        index.catalog.failures.remove_damaged()
         for failure in surveyed.failed:
-            index.catalog.ledger.put_failure(failure)
+            index.catalog.failures.put(failure)
     pool = ThreadPoolExecutor(1, thread_name_prefix="ragkit-embed")
     try:
         for found in surveyed.fresh:
@@ -172,17 +177,21 @@ class _Run:
         """Read a file, cut it, and add it to the batch in hand; or say why not."""
         path = self.index.stored_path(found.path)
         self.tally.took(found.size)
+        seen_ns = time.time_ns()
         try:
             read = self._read(path, found)
         except LoadError as error:
             reason = f"{error.message} ({error.hint})" if error.hint else error.message
-            self._fail(Failure(path, error.stage, reason))
+            may_differ = error.stage == "read" or found.mtime_ns + SAME_TICK_NS >= seen_ns
+            seen = UNKNOWN if may_differ else (found.size, found.mtime_ns)
+            self._fail(Failure(path, error.stage, reason), seen)
         except OSError as error:
             self._fail(Failure(path, "read", error.strerror or str(error), permanent=False))
         except (RagkitError, sqlite3.Error):  # of the index, not of the file
             raise
         except Exception as error:  # noqa: BLE001 - one bad file never stops a run: its reason is told
-            self._fail(Failure(path, "parse", f"{type(error).__name__}: {error}"))
+            reason = f"{type(error).__name__}: {error}"
+            self._fail(Failure(path, "parse", reason, permanent=False))
         else:
             if read is not None:
                 self.batch.files.append(read)
@@ -329,17 +338,27 @@ class _Run:
         self._tell(read)
 
     def _tell(self, read: _Read) -> None:
-        """Say which passages of a file have no vector, and which one of several parts."""
+        """Say which passages and pages a file lacks, and which passage is in several parts."""
         pairs = list(zip(read.chunks, read.keys, strict=True))
         if longs := [(c, self.in_parts[k]) for c, k in pairs if k in self.in_parts]:
             self.tally.noted(read.path, in_parts(longs))
+        failures, lacking = self.index.catalog.failures, self._pages_that_failed(read)
         if bare := [(c, self.refused[k]) for c, k in pairs if k in self.refused]:
             told = without_vectors(bare, len(read.chunks))
-            failure = Failure(read.path, "embed", told, permanent=False)
-            self.index.catalog.ledger.put_failure(failure)
-            self.tally.failed(failure)
-        else:
-            self.index.catalog.ledger.clear_failures([read.path])
+            lacking = [Failure(read.path, "embed", told, permanent=False), *lacking]
+        failures.clear([read.path], but_pages=[failure.page or 0 for failure in lacking])
+        for failure in lacking:
+            self.tally.failed(failure if failure.last else failures.put(failure))
+
+    def _pages_that_failed(self, read: _Read) -> list[Failure]:
+        """Return the pages of a file that cannot be read: now, or when its text was."""
+        if read.document is None:
+            assert read.content is not None
+            return self.index.catalog.failures.pages_of(read.content, read.path)
+        return [
+            Failure(read.path, "parse", reason, page=page)
+            for page, reason in read.document.failed_pages
+        ]
 
     # -- the end
 
@@ -350,16 +369,17 @@ class _Run:
             with self.index.catalog.transaction():
                 self.index.catalog.ledger.set_meta(PACE, f"{pace:.1f}")
 
-    def _fail(self, failure: Failure) -> None:
+    def _fail(self, failure: Failure, seen: tuple[int, int] = UNKNOWN) -> None:
+        """Keep a failure; with the file's size and time, it is not read again until they change."""
         with self.index.catalog.transaction():
-            self.index.catalog.ledger.put_failure(failure)
+            failure = self.index.catalog.failures.put(failure, seen=seen)
         self.tally.failed(failure)
 
     def _skip(self, skipped: Skipped) -> None:
         self.tally.skipped(skipped)
         with self.index.catalog.transaction():
             self.index.catalog.texts.remove_sources([skipped.path])
-            self.index.catalog.ledger.clear_failures([skipped.path])
+            self.index.catalog.failures.clear([skipped.path])
 
     def remove_vanished(self, roots: Sequence[str]) -> None:
         """Drop what is no longer there, and failures below ``roots`` that did not happen again."""
@@ -367,13 +387,13 @@ class _Run:
         failed = {failure.path for failure in self.tally.report.failed}
         gone = [
             failure.path
-            for failure in catalog.ledger.failures()
+            for failure in catalog.failures.intact()
             if failure.path not in failed and any(is_below(failure.path, root) for root in roots)
         ]
         with catalog.transaction():
             catalog.texts.remove_sources(self.surveyed.vanished)
             catalog.texts.remove_homeless()
-            catalog.ledger.clear_failures(gone)
+            catalog.failures.clear(gone)
             if self.reread or catalog.count("vectors") > 1.25 * catalog.count("chunks") + 1000:
                 catalog.vectors.remove_orphans()
         self.tally.removed(len(self.surveyed.vanished))

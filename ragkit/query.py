@@ -224,6 +224,8 @@ class Answer:
             notes.append(wording.not_given.format(markers=markers))
         if not (self.refused or self.citations):
             notes.append(wording.uncited)
+        if any(citation.stale for citation in self.citations):
+            notes.append(wording.stale)
         return tuple(notes)
 
 

@@ -36,6 +36,7 @@ class Document:
     page_starts: tuple[int, ...] = ()  # offset of each page's first character; () if no pages
     pages_without_text: tuple[int, ...] = ()  # page numbers from 1
     notes: tuple[str, ...] = ()  # what was lost or guessed on the way, said to the user
+    failed_pages: tuple[tuple[int, str], ...] = ()  # (page number from 1, why it cannot be read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class Hit:
     chunk: Chunk
     title: str = ""
     also: tuple[str, ...] = ()  # the other paths that hold the same text
+    stale: tuple[str, ...] = ()  # those of all its paths that failed since: the text is older
     id: int = 0  # of the chunk in its index
     views: tuple[tuple[str, float], ...] = ()  # (view, its normalised score), for `why`
 
@@ -120,17 +122,20 @@ class Citation:
     page: int | None
     text: str  # the passage, exactly as the source has it
     also: tuple[str, ...] = ()  # the other paths that hold the same text
+    stale: tuple[str, ...] = ()  # those of all its paths that failed since: the text is older
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a file is not in the index, or is there only in an older version."""
+    """Why a file or a page is not in the index, or is there only in an older version."""
 
     path: str
     stage: str  # "read", "decode", "parse", "embed"
     reason: str
     permanent: bool = True  # False: worth trying again unchanged
+    page: int | None = None  # from 1; None: the whole file
     attempts: int = 1
+    last: str = ""  # when it was tried last, such as "2026-08-21T10:00:00Z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +159,8 @@ class IngestReport:
     embedded: int = 0  # texts that had to be embedded
     pages_without_text: int = 0  # pages, of the new and changed files
     skipped: tuple[Skipped, ...] = ()
-    failed: tuple[Failure, ...] = ()
+    failed: tuple[Failure, ...] = ()  # files and pages, those that failed before too
+    not_retried: int = 0  # of those failed: for good, and as they were, so not read again
     notes: tuple[tuple[str, str], ...] = ()  # (path, what was lost or guessed there)
 
 
@@ -162,7 +168,8 @@ class IngestReport:
 class Progress:
     """One step of an ingest: running totals, for whatever bar the caller draws."""
 
-    stage: str  # "walk", "read", "embed", "publish", "done"; "plan" of a dry run, "stop" early
+    stage: str  # "walk", "read", "embed", "publish", "done"; "plan" of a dry run, "stop" early,
+    # "wait" while another process writes
     path: str = ""  # the file in hand, as stored
     files_done: int = 0
     files_total: int = 0

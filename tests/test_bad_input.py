@@ -253,7 +253,7 @@ def test_a_catalog_of_something_else(indexed: Path, ragkit: Terminal) -> None:
     db.close()
     code, _, err = ragkit("status")
     assert code == 5
-    assert "has format 99, this ragkit reads 1" in err
+    assert "has format 99, this ragkit reads 2" in err
 
 
 def test_an_index_that_was_never_finished(indexed: Path, ragkit: Terminal) -> None:
@@ -304,7 +304,7 @@ def test_one_process_writes_at_a_time_and_the_others_read(indexed: Path, ragkit:
         for command in (["ingest"], ["rm", "docs"]):
             code, _, err = ragkit(*command)
             assert code == 8
-            assert "another ragkit is writing" in err
+            assert "another process is writing" in err
         assert ragkit("ask", "Who opened the bridge?")[0] == 0
         with pytest.raises(IndexLockedError):
             Rag().ingest()

@@ -103,14 +103,14 @@ def test_a_reader_sees_one_state(catalog: Catalog, tmp_path: Path) -> None:
 
 def test_failures_count_attempts_and_are_cleared(catalog: Catalog) -> None:
     with catalog.transaction():
-        catalog.ledger.put_failure(Failure("a", "read", "no"))
-        catalog.ledger.put_failure(Failure("a", "parse", "broken", permanent=False))
-    assert catalog.ledger.failures() == [
-        Failure("a", "parse", "broken", permanent=False, attempts=2)
+        catalog.failures.put(Failure("a", "read", "no"))
+        last = catalog.failures.put(Failure("a", "parse", "broken", permanent=False))
+    assert catalog.failures.all() == [
+        Failure("a", "parse", "broken", permanent=False, attempts=2, last=last.last)
     ]
     with catalog.transaction():
-        catalog.ledger.clear_failures(["a"])
-    assert catalog.ledger.failures() == []
+        catalog.failures.clear(["a"])
+    assert catalog.failures.all() == []
 
 
 def test_roots_caches_and_languages(catalog: Catalog) -> None:
@@ -139,7 +139,7 @@ def test_roots_caches_and_languages(catalog: Catalog) -> None:
         ("UPDATE vectors SET vector=x'0000803f00000000'", "a vector of docs/a b.md"),
         ("UPDATE vectors SET vector=x'00'", "a vector of docs/a b.md"),
         ("UPDATE meta SET value='x'", "its 'format' is not what was written"),
-        ("ALTER TABLE failures RENAME path TO qath", "its tables are not those that were made"),
+        ("ALTER TABLE roots RENAME path TO qath", "its tables are not those that were made"),
         ("UPDATE sources SET size=99", "where docs/a b.md belongs"),
         ("DELETE FROM vectors", "a vector of docs/a b.md"),
     ],

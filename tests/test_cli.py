@@ -23,6 +23,7 @@ import termios
 import time
 from collections.abc import Iterator
 from dataclasses import fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,7 @@ def test_without_a_command_it_says_what_to_do_first(
 NO_SETTINGS = {
     "no_probe",
     "as_json", "quiet", "verbose", "help", "version", "batch", "dry_run", "reread", "reembed",
+    "retry_failed", "failed", "wait",
     "insecure", "base", "system", "parameters", "file_index",
 }  # fmt: skip
 OTHER_NAMES = {"index": "RAGKIT_INDEX"}
@@ -199,6 +201,8 @@ def test_ingest_json_has_exactly_these_keys(here: Path, ragkit: Terminal) -> Non
     found = ragkit.json("ingest", "docs", "--offline", "-q")
     (failed,) = found.pop("failed")
     assert (failed.pop("path"), failed.pop("stage")) == ("docs/broken.pdf", "parse")
+    assert (failed.pop("class"), failed.pop("attempts")) == ("permanent", 1)
+    assert datetime.fromisoformat(failed.pop("last"))
     assert failed.pop("reason").startswith("the PDF is broken")
     assert not failed
     assert found == {

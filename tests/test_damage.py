@@ -208,7 +208,8 @@ def answers(ragkit: Terminal) -> Iterator[tuple[list[str], int, object, str]]:
         code, out, err = ragkit(*command, "--json")
         value: Any = json.loads(out) if code == 0 else None
         if code == 0 and command == ["status"]:
-            del value["bytes"], value["index"], value["failed"][0]["attempts"]
+            del value["bytes"], value["index"]
+            del value["failed"][0]["attempts"], value["failed"][0]["last"]
         yield command, code, value, err
 
 

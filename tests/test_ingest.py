@@ -285,7 +285,8 @@ def test_a_damaged_catalog_is_no_fault_of_a_file(rag: Rag, docs: Path, tmp_path:
     with sqlite3.connect(tmp_path / ".ragkit/catalog.sqlite") as db:
         db.execute("DROP TABLE failures")
         db.execute("DROP TABLE vectors")
-        db.execute("CREATE TABLE failures(path PRIMARY KEY, stage, reason, permanent, attempts)")
+        columns = "path, page, stage, reason, permanent, attempts, last, size, mtime_ns, seal"
+        db.execute(f"CREATE TABLE failures({columns})")
     db.close()
     with pytest.raises(IndexDamagedError, match="no such table: vectors"):
         rag.ingest()

@@ -302,6 +302,21 @@ def test_a_server_that_is_busy_for_a_while_is_waited_for(each_ollama: Server) ->
         assert not embedder.embed_each(FEW[:3]).refused
 
 
+def test_a_gateway_that_has_a_bad_moment_is_waited_for(each_ollama: Server) -> None:
+    each_ollama.faults.only, each_ollama.faults.bad_gateway = "/api/embed", 3
+    with embedding(each_ollama) as embedder:
+        assert not embedder.embed_each(FEW[:3]).refused
+    assert len(each_ollama.requests_to("/api/embed")) == 4
+
+
+def test_what_a_gateway_says_is_not_of_a_text() -> None:
+    def send(texts: Sequence[str]) -> FloatMatrix:
+        raise OllamaError("dial tcp: no such host", status=502)
+
+    with pytest.raises(OllamaError, match="dial tcp"):
+        Batches(send, dim=8).embed(["one", "two"])
+
+
 def test_errors_of_no_class_may_be_those_of_a_text() -> None:
     def send(texts: Sequence[str]) -> FloatMatrix:
         if any("bad" in text for text in texts):

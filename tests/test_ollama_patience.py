@@ -9,6 +9,7 @@ import pytest
 
 from ragkit.errors import (
     ModelCrashError,
+    NotOllamaError,
     OllamaBusyError,
     OllamaError,
     OllamaReplyError,
@@ -20,8 +21,9 @@ from ragkit.ollama import AsyncClient, Client, endpoints
 from ragkit.ollama.address import parse_address
 from ragkit.ollama.exchange import Exchange, Policy
 from tests.both_clients import CLIENTS, DONE, HELLO, Connect, connecting
-from tests.replay import Answer, Reply, Server, json_reply, stream_reply
+from tests.replay import Answer, Reply, Server, json_reply, stream_reply, whole
 
+PAGE = whole(b"<h1>Bad Gateway", "502 Bad Gateway", ("Content-Type", "text/html"))
 BUSY = json_reply({"error": "server busy, please try again."}, "503 Service Unavailable")
 VERSION = json_reply({"version": "1"})
 VECTOR = json_reply({"embeddings": [[1]]})
@@ -122,6 +124,29 @@ def test_server_that_stays_busy_is_told(connect: Connect, server: Server, retrie
 def test_busy_stream_is_asked_again(connect: Connect, server: Server) -> None:
     server.plays(BUSY, stream_reply(DONE))
     assert [p.content for p in connect(server.url).chat_stream("m", HELLO)] == ["hi"]
+
+
+@pytest.mark.parametrize("status", ["502 Bad Gateway", "503 Unavailable", "504 Timeout"])
+@pytest.mark.parametrize("body", [b"<h1>nginx</h1>", b'{"error":"dial tcp: EOF"}', b""])
+def test_gateway_that_has_a_bad_moment_is_asked_again(
+    connect: Connect, server: Server, status: str, body: bytes
+) -> None:
+    server.plays(*[whole(body, status, ("Content-Type", "text/html"))] * 4, VECTOR)
+    assert connect(server.url).embed("m", "t").embeddings.shape == (1, 1)
+    assert len(server.requests) == 5
+
+
+def test_gateway_that_stays_so_is_told(connect: Connect, server: Server) -> None:
+    server.plays(PAGE)
+    with pytest.raises(NotOllamaError, match="502 Bad Gateway"):
+        connect(server.url, retries=3).embed("m", "t")
+    assert len(server.requests) == 4
+    with pytest.raises(NotOllamaError):  # rather a proxy in the way: to be told soon
+        connect(server.url, retries=3).version()
+    assert len(server.requests) == 4 + 2
+    with pytest.raises(NotOllamaError):  # it may have been done
+        connect(server.url).copy("m", "n")
+    assert len(server.requests) == 6 + 1
 
 
 def test_crashed_model_is_asked_once_more(connect: Connect, server: Server) -> None:

@@ -266,9 +266,10 @@ def test_a_broken_page_costs_only_itself(content: bytes) -> None:
     assert document.text.startswith("First.\n\n")
     assert document.text.endswith("\n\nThird.")
     assert document.pages_without_text == (2,)
-    assert all(note.startswith("page 2 cannot be read: ") for note in document.notes)
+    assert all(page == 2 for page, _ in document.failed_pages)
 
 
-def test_a_page_that_cannot_be_read_is_noted() -> None:
+def test_a_page_that_cannot_be_read_is_named() -> None:
     document = read(paged(shown("First."), stream(b"x", b"/Filter /NoSuchFilter")))
-    assert [note.partition(":")[0] for note in document.notes] == ["page 2 cannot be read"]
+    ((page, reason),) = document.failed_pages
+    assert (page, reason.partition(":")[0]) == (2, "it cannot be read")

@@ -613,6 +613,24 @@ def test_a_busy_server_is_waited_for(here: Path, each_ollama: Server) -> None:
         assert rag.ingest("docs").embedded == 3
 
 
+@pytest.mark.parametrize("fault", ["busy", "bad_gateway", "eof"])
+def test_what_passes_is_tried_again_within_the_run(
+    tmp_path: Path, each_ollama: Server, fault: str
+) -> None:
+    docs = many(tmp_path / "docs", 20)
+
+    def fail(step: Progress) -> None:
+        if step.files_done in (5, 12):
+            setattr(each_ollama.faults, fault, 1)
+
+    with Rag(tmp_path / ".ragkit", host=each_ollama.url) as rag:
+        each_ollama.faults.bad_gateway = fault == "bad_gateway"  # at first contact too
+        report = rag.ingest(docs, progress=fail)
+        assert (report.embedded, report.failed) == (280, ())
+        assert rag.status().failed == ()
+        assert not rag.check()
+
+
 def test_a_server_that_goes_away_ends_the_run_and_what_was_done_is_kept(tmp_path: Path) -> None:
     docs = many(tmp_path / "docs")
     with serve() as server:

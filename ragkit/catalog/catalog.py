@@ -17,6 +17,7 @@ from ragkit.catalog.database import (
     decoded,
     errors,
 )
+from ragkit.catalog.failures import Failures
 from ragkit.catalog.ledger import Ledger
 from ragkit.catalog.texts import Texts
 from ragkit.catalog.vectors import VectorTable
@@ -31,6 +32,7 @@ class Catalog:
         self.texts = Texts(connection)
         self.vectors = VectorTable(connection, self.texts)
         self.ledger = Ledger(connection)
+        self.failures = Failures(connection)
         self._db = connection
 
     @classmethod
@@ -153,6 +155,7 @@ class Catalog:
             *(line for line in found if line != "sqlite: ok"),
             *self._schema_damages(),
             *self.ledger.damages(),
+            *self.failures.damages(),
             *self.texts.damages(),
             *self.vectors.damages(dim),
         ]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ragkit.errors import IndexDamagedError, IndexWriteError
 
-FORMAT = "1"
+FORMAT = "2"
 APPLICATION = int.from_bytes(b"ragk")  # in the file's header: a walk knows an index by it
 FILE = "catalog.sqlite"
 UNFINISHED = "unfinished.sqlite"
@@ -40,8 +40,10 @@ CREATE INDEX chunks_content ON chunks(content);
 CREATE INDEX chunks_vector ON chunks(vector);
 CREATE TABLE vectors(id INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL UNIQUE,
   vector BLOB NOT NULL, seal BLOB NOT NULL);
-CREATE TABLE failures(path TEXT PRIMARY KEY, stage TEXT NOT NULL, reason TEXT NOT NULL,
-  permanent INTEGER NOT NULL, attempts INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE failures(path TEXT NOT NULL, page INTEGER NOT NULL, stage TEXT NOT NULL,
+  reason TEXT NOT NULL, permanent INTEGER NOT NULL, attempts INTEGER NOT NULL, last TEXT NOT NULL,
+  size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, seal BLOB NOT NULL,
+  PRIMARY KEY(path, page)) WITHOUT ROWID;
 CREATE TABLE caches(kind TEXT NOT NULL, name TEXT NOT NULL, last_id INTEGER NOT NULL,
   rows INTEGER NOT NULL, files TEXT NOT NULL, seal BLOB NOT NULL,
   PRIMARY KEY(kind, name)) WITHOUT ROWID;

@@ -1,15 +1,14 @@
-"""What is known of the index as a whole: facts, roots, failures, and the files made from it."""
+"""What is known of the index as a whole: facts, roots, and the files made from it."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ragkit.catalog.database import seal_of
 from ragkit.errors import IndexDamagedError
-from ragkit.types import Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,7 @@ class CacheRecord:
 
 
 class Ledger:
-    """The tables ``meta``, ``roots``, ``failures``, ``caches`` and ``removed``."""
+    """The tables ``meta``, ``roots``, ``caches`` and ``removed``."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
@@ -65,24 +64,6 @@ class Ledger:
     def remove_root(self, path: str) -> None:
         """Forget a file or folder that was given to ingest."""
         self._db.execute("DELETE FROM roots WHERE path=?", (path,))
-
-    def failures(self) -> list[Failure]:
-        """Return the files that could not be read last time, by path."""
-        rows = self._db.execute("SELECT * FROM failures ORDER BY path")
-        return [Failure(p, stage, why, bool(final), n) for p, stage, why, final, n in rows]
-
-    def put_failure(self, failure: Failure) -> None:
-        """Keep why a file could not be read, and count the attempts."""
-        self._db.execute(
-            "INSERT INTO failures VALUES(?,?,?,?,1) ON CONFLICT(path) DO UPDATE SET"
-            " stage=excluded.stage, reason=excluded.reason, permanent=excluded.permanent,"
-            " attempts=attempts+1",
-            (failure.path, failure.stage, failure.reason, int(failure.permanent)),
-        )
-
-    def clear_failures(self, paths: Iterable[str]) -> None:
-        """Forget failures: the files were read, or are gone."""
-        self._db.executemany("DELETE FROM failures WHERE path=?", [(path,) for path in paths])
 
     def caches(self, kind: str) -> list[CacheRecord]:
         """Return the files made from the catalog, oldest rows first.

@@ -233,6 +233,13 @@ def quiet_option(command: Command) -> Command:
     return click.option("-q", "--quiet", is_flag=True, help="No progress, no notices.")(command)
 
 
+def wait_option(command: Command) -> Command:
+    """Add --wait."""
+    return click.option(
+        "--wait", is_flag=True, help="Wait for another process that writes to the index."
+    )(command)
+
+
 def verbose_option(command: Command) -> Command:
     """Add -v."""
     return click.option("-v", "--verbose", is_flag=True, help="Say more.")(command)

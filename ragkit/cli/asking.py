@@ -154,7 +154,7 @@ def search(
         hits = rag.search(_given(question, "search"))
         for hit in hits:
             where = place(rag, hit.path, hit.chunk.lines, hit.chunk.page)
-            click.echo(f"{hit.rank}. {where}{others(rag, hit.also)}  ({hit.score:.2f})")
+            click.echo(f"{hit.rank}. {where}{others(rag, hit)}  ({hit.score:.2f})")
             if hit.chunk.headings:
                 click.echo(f"   {printable(' > '.join(hit.chunk.headings))}")
             text = " ".join(hit.chunk.text.split())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
@@ -22,10 +23,15 @@ from ragkit.cli.app import (
     quiet_option,
     server_options,
     verbose_option,
+    wait_option,
 )
 from ragkit.cli.output import (
     ProgressPrinter,
     duration,
+    failed_place,
+    failure_class,
+    failure_json,
+    moment,
     name,
     print_json,
     printable,
@@ -36,8 +42,9 @@ from ragkit.cli.output import (
 from ragkit.errors import ConfigError, NoSuchPathError, NothingFoundError
 
 if TYPE_CHECKING:
+    from ragkit.index.plan import Plan
     from ragkit.rag import Rag
-    from ragkit.types import IngestReport
+    from ragkit.types import Failure, IngestReport
 
 FAILED, DAMAGED = 6, 5
 WAITING = "{} passages without vectors: found by their words, 'ragkit ingest' embeds them"
@@ -52,7 +59,9 @@ SHOWN = 5  # lines of skipped or failed files without -v
 @click.option("--dry-run", is_flag=True, help="Say what would be read and skipped; write nothing.")
 @click.option("--reread", is_flag=True, help="Read files that seem unchanged too.")
 @click.option("--reembed", is_flag=True, help="Embed all passages anew, also with another model.")
+@click.option("--retry-failed", is_flag=True, help="Read what failed before again, and only that.")
 @click.option("--max-file-mb", type=int, help="Refuse larger files.  [default: 64]")
+@wait_option
 @json_option
 @quiet_option
 @verbose_option
@@ -62,6 +71,8 @@ def ingest(
     dry_run: bool,
     reread: bool,
     reembed: bool,
+    retry_failed: bool,
+    wait: bool,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -77,17 +88,25 @@ def ingest(
         ragkit ingest ./docs --embed-model bge-m3 --host gpu-box
         ragkit ingest ./docs --offline
         ragkit ingest ./docs --dry-run
+        ragkit ingest --retry-failed
+        ragkit ingest --wait
     """
     from ragkit.rag import Rag
 
     with Rag(index, notify=notices(quiet=quiet), **settings) as rag:
         if dry_run:
-            return _dry_run(
-                rag, paths, reread=reread, reembed=reembed, as_json=as_json, quiet=quiet
-            )
+            plan = partial(rag.plan, *paths, reread=reread, reembed=reembed)
+            return _dry_run(rag, partial(plan, retry_failed=retry_failed), as_json, quiet=quiet)
         printer = ProgressPrinter(quiet=quiet, shown=partial(name, rag))
         try:
-            report = rag.ingest(*paths, reread=reread, reembed=reembed, progress=printer)
+            report = rag.ingest(
+                *paths,
+                reread=reread,
+                reembed=reembed,
+                retry_failed=retry_failed,
+                wait=wait,
+                progress=printer,
+            )
         finally:
             printer.clear()
         if as_json:
@@ -97,7 +116,7 @@ def ingest(
         _tell(rag, report, quiet=quiet, verbose=verbose)
         if report.failed:
             return FAILED
-        if not report.files and not report.removed:
+        if not report.files and not report.removed and not retry_failed:
             raise NothingFoundError(
                 "no files to read there", hint="'--dry-run' says for each file why"
             )
@@ -105,35 +124,42 @@ def ingest(
 
 
 def _report_json(report: IngestReport) -> dict[str, object]:
-    failed = [{"path": f.path, "stage": f.stage, "reason": f.reason} for f in report.failed]
     names = ("files", "new", "changed", "unchanged", "removed")
     return {
         **{number: getattr(report, number) for number in names},
         "skipped": len(report.skipped),
-        "failed": failed,
+        "failed": [failure_json(failure) for failure in report.failed],
         "chunks": report.chunks,
         "embedded": report.embedded,
         "pages_without_text": report.pages_without_text,
+        **({"not_retried": report.not_retried} if report.not_retried else {}),
         **({"notes": [{"path": p, "text": t} for p, t in report.notes]} if report.notes else {}),
     }
 
 
 def _summary(report: IngestReport) -> str:
+    files = {failure.path for failure in report.failed if failure.page is None}
+    pages = sum(failure.page is not None for failure in report.failed)
     lines = [
         f"{report.files} files: {report.new} new, {report.changed} changed,"
         f" {report.unchanged} unchanged, {report.removed} removed,"
-        f" {len(report.skipped)} skipped, {len(report.failed)} failed",
+        f" {len(report.skipped)} skipped, {len(files)} failed",
         f"{report.chunks} passages, {report.embedded} embedded",
     ]
     if report.pages_without_text:
         lines.append(f"{report.pages_without_text} pages without text: 'ragkit status' lists them")
+    if pages:
+        lines.append(f"{pages} pages failed: 'ragkit status --failed' lists them")
     return "\n".join(lines)
 
 
 def _tell(rag: Rag, report: IngestReport, *, quiet: bool, verbose: bool) -> None:
     """Say what failed, what was guessed, and what was skipped though its name said otherwise."""
     most = None if verbose else SHOWN
-    _tell_some([f"failed: {name(rag, f.path)}: {f.reason}" for f in report.failed], most)
+    _tell_some([f"failed: {failed_place(rag, f)}: {f.reason}" for f in report.failed], most)
+    if report.not_retried:
+        told = f"{report.not_retried} of these failed for good and are as they were: not read again"
+        notice(f"note: {told} ('ragkit ingest --retry-failed' does)", quiet=quiet)
     _tell_some(
         [f"note: {name(rag, path)}: {text}" for path, text in report.notes], most, quiet=quiet
     )
@@ -148,19 +174,12 @@ def _tell_some(lines: list[str], most: int | None, *, quiet: bool = False) -> No
         notice(f"... and {len(lines) - most} more: -v says all", quiet=quiet)
 
 
-def _dry_run(
-    rag: Rag, paths: tuple[str, ...], *, reread: bool, reembed: bool, as_json: bool, quiet: bool
-) -> int:
+def _dry_run(rag: Rag, plan: Callable[..., Plan], as_json: bool, *, quiet: bool) -> int:
     from ragkit.types import Progress
 
     printer = ProgressPrinter(quiet=quiet, shown=partial(name, rag))
     counted = count(1)
-    found = rag.plan(
-        *paths,
-        reread=reread,
-        reembed=reembed,
-        progress=lambda planned: printer(Progress("plan", planned.path, next(counted))),
-    )
+    found = plan(progress=lambda planned: printer(Progress("plan", planned.path, next(counted))))
     printer.clear()
     if as_json:
         keys = ("path", "action", "reason")
@@ -185,21 +204,29 @@ def _dry_run(
 
 
 @cli.command(short_help="Say what the index holds.")
+@click.option("--failed", is_flag=True, help="List what failed: why, how often, when last.")
 @index_option
 @json_option
-def status(index: str | None, as_json: bool) -> None:
+def status(failed: bool, index: str | None, as_json: bool) -> None:
     """Say what the index holds: files, passages, embedder, failures, pages without text.
+
+    A file that fails keeps the text it had. One that failed for good is read again when it has
+    changed, the others by each ingest, and all of them by 'ragkit ingest --retry-failed'.
 
     \b
         ragkit status
+        ragkit status --failed
     """
     from ragkit.rag import Rag
 
     with Rag(index) as rag:
         found = rag.status()
+        if failed:
+            _say_failures(rag, found.failed, as_json=as_json)
+            return
         if as_json:
             value = asdict(found)
-            value["failed"] = [asdict(failure) for failure in found.failed]
+            value["failed"] = [failure_json(failure) for failure in found.failed]
             value["pages_without_text"] = {p: list(n) for p, n in found.pages_without_text}
             print_json(value)
             return
@@ -217,13 +244,25 @@ def status(index: str | None, as_json: bool) -> None:
             ("size", size(found.bytes)),
             ("ingested", ", ".join(map(rag.shown_path, found.roots))),
         ]
-        rows += [("failed", f"{rag.shown_path(f.path)}: {f.reason}") for f in found.failed]
+        rows += [("failed", f"{failed_place(rag, f)}: {f.reason}") for f in found.failed]
         rows += [
             ("no text", f"{rag.shown_path(path)}, pages {', '.join(map(str, pages))}")
             for path, pages in found.pages_without_text
         ]
         for label, fact in rows:
             click.echo(f"{label:<10} {printable(str(fact))}")
+
+
+def _say_failures(rag: Rag, failed: Sequence[Failure], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"failed": [failure_json(failure) for failure in failed]})
+        return
+    rows = [
+        (failed_place(rag, f), f.stage, failure_class(f), f.attempts, moment(f.last), f.reason)
+        for f in failed
+    ]
+    head = ("failed", "stage", "class", "attempts", "last", "reason")
+    click.echo(table(rows, head) if rows else "nothing failed")
 
 
 @cli.command(short_help="List the files of the index.")
@@ -294,9 +333,10 @@ def _shown(rag: Rag, place: str) -> tuple[str, str]:
 @cli.command(short_help="Drop files from the index.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @index_option
+@wait_option
 @json_option
 @quiet_option
-def rm(paths: tuple[str, ...], index: str | None, as_json: bool, quiet: bool) -> None:
+def rm(paths: tuple[str, ...], index: str | None, wait: bool, as_json: bool, quiet: bool) -> None:
     """Drop files, or all files below a folder, from the index; the files themselves stay.
 
     \b
@@ -304,8 +344,12 @@ def rm(paths: tuple[str, ...], index: str | None, as_json: bool, quiet: bool) ->
     """
     from ragkit.rag import Rag
 
-    with Rag(index) as rag:
-        removed = rag.remove(*paths)
+    with Rag(index, notify=notices(quiet=quiet)) as rag:
+        printer = ProgressPrinter(quiet=quiet)
+        try:
+            removed = rag.remove(*paths, wait=wait, progress=printer)
+        finally:
+            printer.clear()
         if as_json:
             print_json({"removed": removed})
         else:

@@ -10,6 +10,7 @@ import time
 import unicodedata
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from ragkit.ollama.transfers import Transfer
     from ragkit.query import Answer
     from ragkit.rag import Rag
-    from ragkit.types import Citation, Hit, Progress
+    from ragkit.types import Citation, Failure, Hit, Progress
 
 EVERY_S = 5.0  # between lines of progress where there is no terminal
 RATE_OVER_S = 15.0  # a pull's rate is that of so many seconds: networks change
@@ -58,6 +59,25 @@ def hit_json(hit: Hit) -> dict[str, object]:
         "headings": list(chunk.headings),
         "text": chunk.text,
         **({"also": list(hit.also)} if hit.also else {}),
+        **({"stale": list(hit.stale)} if hit.stale else {}),
+    }
+
+
+def failure_class(failure: Failure) -> str:
+    """Return "permanent" for what is not tried again until it changes, else "transient"."""
+    return "permanent" if failure.permanent else "transient"
+
+
+def failure_json(failure: Failure) -> dict[str, object]:
+    """Return a failure as ``ingest --json`` and ``status --json`` have it."""
+    return {
+        "path": failure.path,
+        **({"page": failure.page} if failure.page else {}),
+        "stage": failure.stage,
+        "class": failure_class(failure),
+        "reason": failure.reason,
+        "attempts": failure.attempts,
+        "last": failure.last,
     }
 
 
@@ -82,6 +102,7 @@ def answer_json(answer: Answer) -> dict[str, object]:
                 "lines": list(c.lines),
                 "text": c.text,
                 **({"also": list(c.also)} if c.also else {}),
+                **({"stale": list(c.stale)} if c.stale else {}),
             }
             for c in answer.citations
         ],
@@ -122,9 +143,16 @@ def place(rag: Rag, path: str, lines: tuple[int, int], page: int | None) -> str:
     return f"{shown}:{lines[0]}" + (f"-{lines[1]}" if lines[1] > lines[0] else "")
 
 
-def others(rag: Rag, also: Sequence[str]) -> str:
-    """Return the other files that hold the same passage, as they stand behind the first."""
-    return f" (also {', '.join(name(rag, path) for path in also)})" if also else ""
+def failed_place(rag: Rag, failure: Failure) -> str:
+    """Return what failed: a file, or ``guide.pdf#page=2``."""
+    return name(rag, failure.path) + (f"#page={failure.page}" if failure.page else "")
+
+
+def others(rag: Rag, found: Hit | Citation) -> str:
+    """Return what stands behind a place: whether it is stale, and where else the passage stands."""
+    marks = dict.fromkeys(found.stale, " (stale)")
+    also = ", ".join(f"{name(rag, path)}{marks.get(path, '')}" for path in found.also)
+    return marks.get(found.path, "") + (f" (also {also})" if also else "")
 
 
 def citation_line(rag: Rag, citation: Citation) -> str:
@@ -134,7 +162,7 @@ def citation_line(rag: Rag, citation: Citation) -> str:
         address = Path(rag.shown_path(citation.path)).absolute().as_uri()
         address += f"#page={citation.page}" if citation.page else ""
         where = f"\x1b]8;;{address}\x1b\\{where}\x1b]8;;\x1b\\"
-    return f"[{citation.marker}] {where}{others(rag, citation.also)}"
+    return f"[{citation.marker}] {where}{others(rag, citation)}"
 
 
 def table(rows: Iterable[Sequence[object]], head: Sequence[str]) -> str:
@@ -174,6 +202,15 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} GB"
+
+
+def moment(told: str) -> str:
+    """Return a time of UTC as the clock on the wall has it.
+
+    >>> len(moment("2026-08-21T10:00:00Z"))
+    16
+    """
+    return datetime.fromisoformat(told).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def duration(seconds: float) -> str:
@@ -232,6 +269,8 @@ class ProgressPrinter:
         """Return what is said of a step: done and total, rate, time left, the file in hand."""
         if step.stage == "walk":
             return "looking for files"
+        if step.stage == "wait":
+            return f"waiting for the other process, {seconds:.0f} s"
         if step.stage == "plan":
             return f"{step.files_done} files looked at: {self._shown(step.path)}"
         if step.stage == "publish":

@@ -56,9 +56,12 @@ def check_index(index: Index, embedder: OllamaEmbedder | None) -> Check:
     lacks = [f"the {kind} cache is behind" for kind in lagging(index)]
     if found.without_vectors:
         lacks.append(f"{found.without_vectors} passages have no vector")
-    if found.failed:
-        lacks.append(f"{len(found.failed)} files could not be read")
+    pages = sum(failure.page is not None for failure in found.failed)
+    if files := len(found.failed) - pages:
+        lacks.append(f"{files} files could not be read")
+    if pages:
+        lacks.append(f"{pages} pages could not be read")
     if lacks:
-        hint = "ragkit ingest; 'ragkit status' names the files"
+        hint = "ragkit ingest; 'ragkit status --failed' says why"
         return Check("index", "note", f"{text}; {', '.join(lacks)}", hint, facts)
     return Check("index", "ok", text, facts=facts)

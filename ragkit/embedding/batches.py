@@ -194,10 +194,12 @@ def _no_vector() -> BadVectorError:
 def _may_be_a_text(error: OllamaError) -> bool:
     """Say whether a request may have failed because of a text in it.
 
-    Releases before 0.6.1 do not say why: what is of no class may be a text.
+    Releases before 0.6.1 do not say why: what is of no class may be a text, unless its status is
+    that of a gateway.
     """
     textual = (ContextLengthError, BadVectorError, ModelCrashError, OllamaReplyError)
-    return isinstance(error, textual) or type(error) is OllamaError
+    is_of_no_class = type(error) is OllamaError and not error.is_of_gateway
+    return isinstance(error, textual) or is_of_no_class
 
 
 def _embedded(vectors: Sequence[Vector], dim: int | None) -> Embedded:

@@ -1,6 +1,7 @@
 """The local index: a folder with the catalog, which is the truth, and the caches made from it.
 
-* ``folder``: finding, making and opening an index; the writer's lock
+* ``folder``: finding, making and opening an index
+* ``lock``: the right to write to it, and who has it
 * ``survey``: holding the files on disk against it
 * ``plan``: what an ingest would do and cost
 * ``tally``: counting what it does

@@ -1,31 +1,27 @@
-"""Find, make and open the folder of an index; let one process write to it at a time."""
+"""Find, make and open the folder of an index."""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import filelock
 import numpy as np
 
 from ragkit.catalog import FILE, UNFINISHED, Catalog
 from ragkit.errors import (
     ConfigError,
-    IndexLockedError,
     IndexMissingError,
     IndexStaleError,
     IndexWriteError,
     NoSuchPathError,
 )
+from ragkit.index.lock import LOCK, cannot_write
 from ragkit.protocols import Embedder, ServedEmbedder
 
 NAME = ".ragkit"
-LOCK = "writer.lock"
 VERSION, PROBE = "embedder_version", "embedder_probe"  # facts that tell a drift of vectors
 PACE = "tokens_per_s"  # what the last long ingest embedded, in the catalog's facts
 LEFTOVER = re.compile(rf"dense-\d{{6,}}\.faiss|lexical-\d{{6,}}|{re.escape(FILE)}-\w+")
@@ -129,7 +125,7 @@ class Index:
                     shutil.rmtree(file) if file.is_dir() else file.unlink()
                 return cls(folder, Catalog.create(folder, facts), maker)
         except OSError as error:
-            raise _cannot_write(folder, error) from error
+            raise cannot_write(folder, error) from error
         raise IndexWriteError(
             f"{folder} holds other things ({min(others)}), so no index is made in it",
             hint="name a new or empty folder with --index",
@@ -263,35 +259,3 @@ def stored_path(path: str | Path, base: Path) -> str:
     folder = os.path.join(base, "")  # noqa: PTH118
     inside = absolute.removeprefix(folder) if absolute.startswith(folder) else absolute
     return "." if absolute == os.fspath(base) else inside.replace(os.sep, "/")
-
-
-@contextmanager
-def lock(folder: Path) -> Iterator[None]:
-    """Be the one process that writes to the index in ``folder``. A dead process holds no lock.
-
-    Raises:
-        IndexLockedError: another one writes.
-        IndexWriteError: the folder cannot be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        held = filelock.FileLock(folder / LOCK)
-        held.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise IndexLockedError(
-            f"another ragkit is writing to the index at {folder}",
-            hint="wait until it is done; searching goes on meanwhile",
-        ) from error
-    except OSError as error:
-        raise _cannot_write(folder, error) from error
-    try:
-        yield
-    finally:
-        held.release()
-
-
-def _cannot_write(folder: Path, error: OSError) -> IndexWriteError:
-    return IndexWriteError(
-        f"cannot write to {folder}: {error.strerror or error}",
-        hint="free some space, mend its permissions, or name another folder with --index",
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ragkit.catalog import stale
 from ragkit.errors import ConfigError, NoSuchPathError
 from ragkit.index.caches import damages as cache_damages
 from ragkit.index.caches import lagging as cache_lag
@@ -38,7 +39,7 @@ def status(index: Index) -> Status:
             bytes=index.bytes_on_disk(),
             roots=tuple(catalog.ledger.roots()),
             languages=tuple(filter(None, catalog.texts.languages())),
-            failed=tuple(catalog.ledger.failures()),
+            failed=tuple(catalog.failures.all()),
             pages_without_text=tuple(blank),
         )
 
@@ -50,8 +51,10 @@ def listing(index: Index) -> list[Listed]:
         contents = catalog.texts.contents()
         counts = catalog.texts.chunk_counts()
         waiting = catalog.texts.waiting()
-        failed = {failure.path for failure in catalog.ledger.failures()}
+        failures = catalog.failures.all()
+        failed = {failure.path for failure in failures if failure.page is None}
         sources = catalog.texts.require_sources()
+        outdated = stale(sources, failures)
     found = [Listed(path, "", "", 0, None, "failed") for path in failed - sources.keys()]
     for path, source in sources.items():
         if source.content not in contents:
@@ -59,7 +62,7 @@ def listing(index: Index) -> list[Listed]:
         content = contents[source.content]
         chunks = counts.get(source.content, 0)
         is_partial = content.pages_without_text or source.content in waiting
-        if path in failed and source.content not in waiting:
+        if path in outdated:
             state = "stale"
         elif not chunks:
             state = "empty"

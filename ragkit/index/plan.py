@@ -56,6 +56,9 @@ def plan(
         yield Planned(skipped.path, "skip", skipped.reason)
     for failed in surveyed.failed:
         yield Planned(failed.path, "fail", failed.reason)
+    for failed in surveyed.remembered:
+        if failed.page is None:
+            yield Planned(failed.path, "fail", f"{failed.reason}: not read again as it is")
     seen: set[bytes] = set()  # the texts that an earlier file has
     for found in surveyed.fresh:
         path = stored(found.path)

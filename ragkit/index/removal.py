@@ -19,7 +19,7 @@ def remove(index: Index, paths: Sequence[Path]) -> list[str]:
     """
     catalog = index.catalog
     sources, damaged = catalog.texts.sources()
-    failed = [failure.path for failure in catalog.ledger.failures()]
+    failed = [failure.path for failure in catalog.failures.intact()]
     chosen: set[str] = set()
     for path in paths:
         stored = index.stored_path(path)
@@ -32,7 +32,7 @@ def remove(index: Index, paths: Sequence[Path]) -> list[str]:
         catalog.texts.remove_damaged(chosen)
         catalog.texts.remove_sources(removed)
         catalog.texts.remove_homeless()
-        catalog.ledger.clear_failures(removed)
+        catalog.failures.clear(removed)
         for root in catalog.ledger.roots():  # one that stays would bring the files back
             if any(is_below(root, index.stored_path(path)) for path in paths):
                 catalog.ledger.remove_root(root)

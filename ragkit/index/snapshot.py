@@ -14,11 +14,11 @@ from itertools import takewhile
 
 import numpy as np
 
-from ragkit.catalog import CacheRecord
+from ragkit.catalog import CacheRecord, stale
 from ragkit.index.caches import entry_of, fresh_entries, is_whole, term_counts
 from ragkit.index.folder import Index
 from ragkit.lexical import FIELDS, Bm25, Entry, LexicalFolder, Query
-from ragkit.types import FloatMatrix, FloatVector, Hit
+from ragkit.types import Failure, FloatMatrix, FloatVector, Hit
 from ragkit.vectors import VectorFile
 
 Views = Mapping[str, Mapping[int, float]]  # view -> chunk -> score
@@ -32,6 +32,7 @@ class Facts:
     files: int
     chunks: int
     languages: tuple[str, ...]  # of the documents, the commonest first
+    failed: tuple[Failure, ...]
 
 
 class Reader:
@@ -41,7 +42,7 @@ class Reader:
         self.index = index
         self._dense: dict[CacheRecord, VectorFile] = {}
         self._lexical: dict[CacheRecord, LexicalFolder] = {}
-        self._facts = Facts(-1, 0, 0, ())
+        self._facts = Facts(-1, 0, 0, (), ())
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
@@ -72,7 +73,8 @@ class Reader:
         if version != self._facts.version:
             languages = tuple(catalog.texts.languages())
             counts = catalog.count("sources"), catalog.count("chunks")
-            self._facts = Facts(version, *counts, languages)
+            failed = tuple(catalog.failures.all())
+            self._facts = Facts(version, *counts, languages, failed)
         return self._facts
 
     def _open(self, record: CacheRecord) -> bool:
@@ -229,6 +231,7 @@ class Snapshot:
         stored = self._catalog.texts.chunks(chunk for score, chunk in ranked if score >= least)
         contents = self._catalog.texts.contents(found.content for found in stored.values())
         homes = self._catalog.texts.paths_of(contents)
+        outdated = stale((path for paths in homes.values() for path in paths), self._facts.failed)
         rows = [
             (-round(scores[id_], 9), homes[found.content], found.chunk.start, found)
             for id_, found in stored.items()
@@ -238,14 +241,16 @@ class Snapshot:
             Hit(
                 rank=rank,
                 score=-score,
-                path=paths[0],
+                path=path,
                 chunk=found.chunk,
                 title=contents[found.content].title,
-                also=tuple(paths[1:]),
+                also=tuple(also),
+                stale=tuple(sorted(outdated.intersection(homes[found.content]))),
                 id=found.id,
                 views=tuple((name, view.get(found.id, 0.0)) for name, view in views.items()),
             )
             for rank, (score, paths, _, found) in enumerate(rows[:k], start=1)
+            for path, *also in (sorted(paths, key=lambda path: path in outdated),)
         ]
 
     def existing(self, chunks: Collection[int]) -> set[int]:

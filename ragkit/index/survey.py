@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from os.path import splitext
 from pathlib import Path, PurePosixPath
 
@@ -31,6 +31,7 @@ class Survey:
     damaged: tuple[str, ...]  # stored paths of rows to drop: their files are among the fresh
     roots: tuple[str, ...]  # stored paths of those to remember
     notes: tuple[tuple[str, str], ...]  # (path, what is to be said of it)
+    remembered: tuple[Failure, ...] = ()  # of files and pages that are as they were: not read again
 
 
 def require(roots: Sequence[Path]) -> None:
@@ -69,6 +70,7 @@ def survey(
     *,
     stored: Callable[[str | Path], str],
     reread: bool = False,
+    retry_failed: bool = False,
 ) -> Survey:
     """Look at every file below ``roots``; read none.
 
@@ -77,10 +79,12 @@ def survey(
         roots: files and folders.
         stored: turns a path into the form the catalog keeps.
         reread: treat every file as changed.
+        retry_failed: treat what failed before as changed, and leave all else alone.
     """
     sources, damaged = index.catalog.texts.sources() if index else ({}, [])
     known = index.catalog.ledger.roots() if index else []
     waiting = index.catalog.texts.waiting() if index else {}
+    before = _Before.of(index)
     fresh: list[Found] = []
     unchanged: list[str] = []
     skipped: list[Skipped] = []
@@ -109,7 +113,12 @@ def survey(
                 continue
             seen.add(path)
             source = sources.get(path)
-            if source and not reread and source.content not in waiting and _same(found, source):
+            if retry_failed:
+                if before.failed(path):
+                    fresh.append(found)
+            elif not reread and before.gave_up(found, path):
+                before.remembered.add(path)
+            elif source and not reread and source.content not in waiting and _same(found, source):
                 unchanged.append(path)
             else:
                 fresh.append(found)
@@ -125,6 +134,7 @@ def survey(
         if path not in seen
         and any(is_below(path, root) for root in walked)
         and not any(is_below(path, folder) for folder in spared)
+        and (not retry_failed or before.failed(path))
     ]
     reason = f"no longer there; the files that {STAYS}"
     failed += [Failure(path, "read", reason, permanent=False) for path in sorted(missing - deleted)]
@@ -140,6 +150,7 @@ def survey(
         tuple(_to_drop(known, damaged, mine)),
         tuple(path for path in mine if path not in deleted),
         tuple(notes),
+        before.still(unchanged),
     )
 
 
@@ -151,6 +162,47 @@ def _to_drop(known: Sequence[str], damaged: Sequence[str], roots: Sequence[str])
         if any(is_below(path, root) for root in roots)
         or not any(is_below(path, root) for root in known)
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What failed in earlier runs."""
+
+    failures: list[Failure]
+    paths: set[str]
+    given_up: dict[str, tuple[int, int]]  # size and time of files that failed for good
+    remembered: set[str] = field(default_factory=set)  # those of them that are as they were
+
+    @classmethod
+    def of(cls, index: Index | None) -> _Before:
+        """Return what an index knows of it."""
+        if index is None:
+            return cls([], set(), {})
+        failures = index.catalog.failures.intact()
+        paths = {failure.path for failure in failures}
+        return cls(failures, paths, index.catalog.failures.given_up())
+
+    def failed(self, path: str) -> bool:
+        """Say whether a file failed, or a folder that it lies in."""
+        above = map(str, PurePosixPath(path).parents)
+        return path in self.paths or any(folder in self.paths for folder in above)
+
+    def gave_up(self, found: Found, path: str) -> bool:
+        """Say whether a file failed for good, and is as it was then."""
+        return self.given_up.get(path) == (found.size, found.mtime_ns)
+
+    def still(self, unchanged: Sequence[str]) -> tuple[Failure, ...]:
+        """Return the failures of files that are not read again, and of their pages.
+
+        An unchanged file is as the index has it, whatever failed in between: pages may lack.
+        """
+        whole = set(unchanged)
+        return tuple(
+            failure
+            for failure in self.failures
+            if failure.path in self.remembered
+            or (failure.page is not None and failure.path in whole)
+        )
 
 
 def _same(found: Found, known: Source) -> bool:

@@ -16,11 +16,13 @@ class Tally:
         self._files_total = len(surveyed.fresh)
         self._bytes_total = sum(found.size for found in surveyed.fresh)
         self._files_done = self._bytes_done = 0
+        given_up = [failure for failure in surveyed.remembered if failure.page is None]
         self.report = IngestReport(
-            files=len(surveyed.fresh) + len(surveyed.unchanged),
+            files=len(surveyed.fresh) + len(surveyed.unchanged) + len(given_up),
             unchanged=len(surveyed.unchanged),
             skipped=surveyed.skipped,
-            failed=surveyed.failed,
+            failed=(*surveyed.failed, *surveyed.remembered),
+            not_retried=len(surveyed.remembered),
             notes=surveyed.notes,
         )
 

@@ -30,7 +30,7 @@ def is_pdf(data: bytes) -> bool:
 
 
 def pdf(data: bytes) -> Document:
-    """Return a PDF's text; pages without any are counted, pages that fail are told.
+    """Return a PDF's text; pages without any are counted, pages that fail are named.
 
     Raises:
         LoadError: it is encrypted or broken.
@@ -66,13 +66,13 @@ def _read(data: bytes) -> Document:
     if not count:
         raise LoadError("the PDF is broken: it has no pages", stage="parse")
 
-    texts, notes = [], []
+    texts, failed = [], []
     for number in range(count):
         try:
             texts.append(encodable(reader.pages[number].extract_text()))
         except (PyPdfError, *BROKEN) as error:
             texts.append("")
-            notes.append(f"page {number + 1} cannot be read: {_told(error)}")
+            failed.append((number + 1, f"it cannot be read: {_told(error)}"))
     starts = [0]
     for text in texts[:-1]:
         starts.append(starts[-1] + len(text) + len(BETWEEN))
@@ -83,7 +83,7 @@ def _read(data: bytes) -> Document:
         headings=tuple(_outline(reader, starts)),
         page_starts=tuple(starts),
         pages_without_text=tuple(n for n, text in enumerate(texts, 1) if not text.strip()),
-        notes=tuple(notes),
+        failed_pages=tuple(failed),
     )
 
 

@@ -52,7 +52,7 @@ class Policy:
     """How long and how often to try."""
 
     timeout_s: float = 600.0  # to the next piece of a stream, or for a whole reply
-    retries: int = 4  # where the server is busy; a broken connection or model is tried once more
+    retries: int = 4  # of a busy server or gateway; a broken connection or model is tried once more
     backoff_s: float = 1.0  # before the first of them; before each other twice the last
 
 
@@ -222,10 +222,12 @@ class Exchange(Generic[T]):
         """Say whether to send the request again, and set how long to wait before."""
         if self._emitted or self._tries > self._policy.retries:
             return False
-        if isinstance(told, OllamaBusyError):
-            wait_s = self._policy.backoff_s * 2.0 ** min(self._tries - 1, 9)
-            self.wait_s = min(wait_s, MOST_WAIT_S) * random.uniform(0.5, 1.5)
-            return True
+        endpoint = self.call.endpoint
+        if isinstance(told, OllamaBusyError) or told.is_of_gateway:
+            self._wait_longer()
+            # At first contact it is rather a proxy in the way, which is to be told soon.
+            soon = endpoint.is_quick and self._tries > 1
+            return isinstance(told, OllamaBusyError) or (endpoint.repeatable and not soon)
         if isinstance(told, ModelCrashError):
             self.wait_s = self._policy.backoff_s  # the server starts another in the meantime
             return self._tries == 1
@@ -233,4 +235,9 @@ class Exchange(Generic[T]):
             return False
         is_refusal = isinstance(error, httpx.ConnectError)  # then nothing was sent
         broke = isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError)
-        return is_refusal or (broke and self.call.endpoint.repeatable)
+        return is_refusal or (broke and endpoint.repeatable)
+
+    def _wait_longer(self) -> None:
+        """Wait twice as long as before the last try, up to a limit, and not as others do."""
+        wait_s = self._policy.backoff_s * 2.0 ** min(self._tries - 1, 9)
+        self.wait_s = min(wait_s, MOST_WAIT_S) * random.uniform(0.5, 1.5)

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING
 
 from ragkit.catalog import FILE as CATALOG
 from ragkit.config import Settings
-from ragkit.errors import IndexMissingError, IndexStaleError, OllamaUnreachableError
+from ragkit.errors import ConfigError, IndexMissingError, IndexStaleError, OllamaUnreachableError
 from ragkit.index import folder as folders
+from ragkit.index.lock import WriterLock
 from ragkit.protocols import Answerer, Chunker, Embedder
 from ragkit.rag.parts import AWAY, NO_VECTOR, Notify, Parts, log
 from ragkit.types import Check, Hit, IngestReport, Listed, Progress, Status
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from ragkit.index.plan import Plan, Planned
     from ragkit.index.snapshot import Reader
     from ragkit.query import Answer, Found
+
+WAIT_S = 0.5  # between two looks at an index that another process writes to
 
 
 class Rag:
@@ -91,6 +94,8 @@ class Rag:
         *paths: str | Path,
         reread: bool = False,
         reembed: bool = False,
+        retry_failed: bool = False,
+        wait: bool = False,
         progress: Callable[[Progress], None] | None = None,
     ) -> IngestReport:
         """Bring the index in step with files and folders; return what was done.
@@ -100,32 +105,68 @@ class Rag:
             reread: read files that seem unchanged too, and write their rows anew.
             reembed: drop all vectors first, and embed every passage with the embedder that the
                 settings name. Until that is done passages are found by their words.
+            retry_failed: read what failed before again, also what failed for good, and only that.
+            wait: for another process that writes to the index, instead of failing.
             progress: called after each file, and while the embedder is waited for.
 
         Raises:
             NoSuchPathError: a path does not exist.
             IndexStaleError: the index was made with another embedder or chunk size.
             OllamaError: the server cannot be reached or failed. What was finished is kept.
-            IndexLockedError: another process writes to the index.
+            IndexLockedError: another process writes to the index; it is named.
             IndexWriteError: no space, no permission. What was finished is kept.
         """
-        with closing(self.ingesting(*paths, reread=reread, reembed=reembed)) as steps:
+        with closing(
+            self.ingesting(
+                *paths, reread=reread, reembed=reembed, retry_failed=retry_failed, wait=wait
+            )
+        ) as steps:
             for step in steps:
                 if progress:
                     progress(step)
         return step.report
 
     def ingesting(
-        self, *paths: str | Path, reread: bool = False, reembed: bool = False
+        self,
+        *paths: str | Path,
+        reread: bool = False,
+        reembed: bool = False,
+        retry_failed: bool = False,
+        wait: bool = False,
     ) -> Generator[Progress, None, None]:
         """Do what ``ingest`` does, and yield after each file; the last report is the whole one.
 
         Closed before its end, it keeps what was embedded by then.
         """
-        from ragkit.index.survey import require, survey
-        from ragkit.ingest import ingest
+        from ragkit.index.survey import require
 
         require([Path(path) for path in paths])  # before a folder is made
+        self._require_retry(retry_failed, reread or reembed)
+        with WriterLock(self._home) as held:
+            if self._home.is_dir():  # at once, before a server is asked
+                yield from self._turn(held, wait=wait)
+            yield from self._ingesting(
+                held,
+                paths,
+                reread=reread,
+                reembed=reembed,
+                retry_failed=retry_failed,
+                wait=wait,
+            )
+
+    def _ingesting(
+        self,
+        held: WriterLock,
+        paths: Sequence[str | Path],
+        *,
+        reread: bool,
+        reembed: bool,
+        retry_failed: bool,
+        wait: bool,
+    ) -> Generator[Progress, None, None]:
+        from ragkit.index.survey import survey
+        from ragkit.ingest import ingest
+
         roots = self._roots(paths)
         folder = self._home
         exists = (folder / CATALOG).is_file()
@@ -139,7 +180,8 @@ class Rag:
         maker = folders.Maker(
             embedder.name, embedder.fingerprint, embedder.dim, self.settings.chunk_tokens
         )
-        with self._writing(folder, new=None if exists else maker) as index:
+        yield from self._turn(held, wait=wait)
+        with self._writing(held, new=None if exists else maker) as index:
             if self.folder is None:
                 self._notify(f"making an index in {folders.NAME} of this folder")
             self.folder = folder
@@ -156,6 +198,17 @@ class Rag:
                 chunker=self._parts.chunker(maker.chunk_tokens),
                 max_file_bytes=self.settings.max_file_mb * 1_000_000,
                 reread=reread,
+                retry_failed=retry_failed,
+            )
+
+    def _require_retry(self, retry_failed: bool, others_too: bool) -> None:
+        """Refuse to read what failed, and only that, where it cannot be."""
+        if retry_failed:
+            self._existing_folder()
+        if retry_failed and others_too:
+            raise ConfigError(
+                "retry_failed reads only what failed, reread and reembed all files",
+                hint="leave one of them out",
             )
 
     def _chunk_tokens(self, index: folders.Index) -> int:
@@ -163,26 +216,45 @@ class Rag:
         made_with = {"chunk_tokens": index.maker.chunk_tokens}
         return Settings.load(self._home, given=self._given, defaults=made_with).chunk_tokens
 
+    def _turn(self, held: WriterLock, *, wait: bool) -> Iterator[Progress]:
+        """Take the right to write; yield now and then while another process has it.
+
+        Raises:
+            IndexLockedError: it has, and is not to be waited for.
+        """
+        told = ""
+        while not held.is_held and not held.acquire(WAIT_S if told else 0.0):
+            if not wait:
+                raise held.refusal()
+            said = f"waiting for {held.writer() or 'another process'}, which writes to the index"
+            if said != told:
+                self._notify(said)
+            told = said
+            yield Progress("wait")
+
     @contextmanager
-    def _writing(self, folder: Path, *, new: folders.Maker | None) -> Iterator[folders.Index]:
-        """Be the one writer of an index for the block; make it if ``new`` says what with."""
+    def _writing(
+        self, held: WriterLock, *, new: folders.Maker | None = None
+    ) -> Iterator[folders.Index]:
+        """Open an index to write to it for the block; make it if ``new`` says what with."""
         self._close_reader(current_thread())
-        with folders.lock(folder):
-            if new and not (folder / CATALOG).is_file():  # another may have been quicker
-                index = folders.Index.create(folder, new)
-            else:
-                index = folders.Index.open(folder, writing=True)
-            try:
-                with index.catalog.errors():
-                    yield index
-            finally:
-                index.close()
+        folder = held.folder
+        if new and not (folder / CATALOG).is_file():  # another may have been quicker
+            index = folders.Index.create(folder, new)
+        else:
+            index = folders.Index.open(folder, writing=True)
+        try:
+            with index.catalog.errors():
+                yield index
+        finally:
+            index.close()
 
     def plan(
         self,
         *paths: str | Path,
         reread: bool = False,
         reembed: bool = False,
+        retry_failed: bool = False,
         progress: Callable[[Planned], None] | None = None,
     ) -> Plan:
         """Return what an ingest would do with each file, by path, and cost; write nothing.
@@ -194,6 +266,7 @@ class Rag:
             paths: files and folders; none means those given before.
             reread: as ``ingest`` has it.
             reembed: as ``ingest`` has it.
+            retry_failed: as ``ingest`` has it.
             progress: called after each file.
 
         Raises:
@@ -203,12 +276,16 @@ class Rag:
         from ragkit.index.survey import require, survey
 
         require([Path(path) for path in paths])
+        self._require_retry(retry_failed, reread or reembed)
         roots = self._roots(paths)
         index = self.reader().index if (self._home / CATALOG).is_file() else None
         stored = partial(folders.stored_path, base=self._home.parent)
         tokens = self._chunk_tokens(index) if index else self.settings.chunk_tokens
+        found = survey(
+            index, roots, stored=stored, reread=reread or reembed, retry_failed=retry_failed
+        )
         planned = plan(
-            survey(index, roots, stored=stored, reread=reread or reembed),
+            found,
             index=None if reembed else index,
             stored=stored,
             chunker=self._parts.chunker(tokens),
@@ -221,17 +298,31 @@ class Rag:
             progress=progress,
         )
 
-    def remove(self, *paths: str | Path) -> list[str]:
+    def remove(
+        self,
+        *paths: str | Path,
+        wait: bool = False,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> list[str]:
         """Drop files, or all files below a folder, from the index; return their stored paths.
+
+        Args:
+            paths: files and folders.
+            wait: as ``ingest`` has it.
+            progress: called now and then while another process is waited for.
 
         Raises:
             NoSuchPathError: the index has nothing there. Nothing was dropped.
+            IndexLockedError: another process writes to the index; it is named.
         """
         from ragkit.index.removal import remove
 
-        folder = self._existing_folder()
-        with self._writing(folder, new=None) as index:
-            return remove(index, [Path(path) for path in paths])
+        with WriterLock(self._existing_folder()) as held:
+            for step in self._turn(held, wait=wait):
+                if progress:
+                    progress(step)
+            with self._writing(held) as index:
+                return remove(index, [Path(path) for path in paths])
 
     # -- search and ask
 

@@ -26,6 +26,7 @@ class Wording:
     uncited: str
     not_given: str  # with {markers}
     ended_early: str
+    stale: str
     left_out: str  # with {given} and {all}
     prompt_cut: str  # with {read}, {sent} and {context}
     answer_cut: str  # with {tokens}
@@ -41,6 +42,10 @@ WORDINGS = {
         uncited="the answer cites no passage: check it with 'ragkit search'",
         not_given="the answer cites what the model was not given: {markers}",
         ended_early="the answer was ended early: it is not whole",
+        stale=(
+            "what is marked (stale) is the older text of a file that could not be read again:"
+            " 'ragkit status --failed' says why"
+        ),
         left_out="the model was given {given} of {all} passages: more did not fit (budget_tokens)",
         prompt_cut=(
             "the server seems to have cut the prompt: it read {read} tokens of about {sent}, with a"
@@ -58,6 +63,7 @@ WORDINGS = {
         uncited="回答没有引用任何段落，请用 'ragkit search' 核对",
         not_given="回答引用了没有提供给模型的段落：{markers}",
         ended_early="回答被提前终止，并不完整",
+        stale="标有 (stale) 的是未能重新读取的文件的旧内容，原因见 'ragkit status --failed'",
         left_out="只有 {all} 个段落中的 {given} 个提供给了模型，其余放不下（budget_tokens）",
         prompt_cut=(
             "服务端似乎截断了提示词：约 {sent} 个词元只读了 {read} 个，上下文长度为 {context}。"
