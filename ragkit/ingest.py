@@ -48,7 +48,7 @@ def ingest(
     max_file_bytes: int,
     reread: bool = False,
 ) -> Iterator[Progress]:
-    """Bring the index in step with what lies below ``roots``; yield after each file.
+    """Bring the index in step with what lies below ``roots``; yield before each file.
 
     Stopped early, by a signal or an error, all documents that were finished are kept, and the next
     run embeds only what is missing. The writer's lock is held by the caller.
@@ -81,10 +81,10 @@ def ingest(
     pool = ThreadPoolExecutor(1, thread_name_prefix="ragkit-embed")
     try:
         for found in surveyed.fresh:
+            yield run.tally.progress("read", index.stored_path(found.path))
             run.take(found)
             if run.batch.is_full:
                 yield from run.hand_over(pool)
-            yield run.tally.progress("read", index.stored_path(found.path))
         yield from run.hand_over(pool)
         yield from run.store(leave=0)
     except (KeyboardInterrupt, GeneratorExit, OllamaError) as error:
@@ -237,6 +237,7 @@ class _Run:
         """Let the batch in hand be embedded while the next is read; store the one before it."""
         batch, self.batch = self.batch, _Batch()
         keys = list(batch.texts)
+        self.tally.to_embed(len(keys))
         self.began_s = self.began_s or time.monotonic()
         for i in range(0, len(keys), BATCH_TEXTS):
             some = keys[i : i + BATCH_TEXTS]
@@ -262,6 +263,7 @@ class _Run:
                     yield self.tally.progress("embed")
             self._store_files(batch)
             if self.unpublished >= PUBLISH_CHUNKS:
+                yield self.tally.progress("publish")
                 with suppress(IndexDamagedError):  # of a file that may be read anew further on
                     publish(self.index.catalog, self.index.folder, dim=self.embedder.dim)
                 self.unpublished = 0
@@ -300,7 +302,7 @@ class _Run:
         batch.fresh |= dict.fromkeys(keys, 0) | ids
         self.refused |= {keys[i]: reason for i, reason in found.refused.items()}
         self.in_parts |= {keys[i]: parts for i, parts in found.parts.items()}
-        self.tally.embedded(len(good))
+        self.tally.embedded(len(good), of=len(keys))
         self.tokens += sum(estimate_tokens(batch.texts[key]) for key in keys)
 
     def _store(self, read: _Read, ids: Mapping[bytes, int]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ragkit.cli.facts import stays
-from ragkit.cli.output import TransferPrinter
+from ragkit.cli.progress import TransferPrinter
 from ragkit.ollama import RunningModel
 from ragkit.ollama.transfers import Transfer
 from tests.ollama_server import USUAL, Model, Server, serve

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
@@ -24,7 +25,6 @@ from ragkit.cli.app import (
     verbose_option,
 )
 from ragkit.cli.output import (
-    ProgressPrinter,
     duration,
     name,
     print_json,
@@ -33,14 +33,20 @@ from ragkit.cli.output import (
     table,
     write_as_it_is,
 )
+from ragkit.cli.progress import ProgressPrinter
 from ragkit.errors import ConfigError, NoSuchPathError, NothingFoundError
 
 if TYPE_CHECKING:
+    from ragkit.index.plan import Plan, Planned
     from ragkit.rag import Rag
     from ragkit.types import IngestReport
 
 FAILED, DAMAGED = 6, 5
 WAITING = "{} passages without vectors: found by their words, 'ragkit ingest' embeds them"
+ACTIONS = {
+    "new": "new", "changed": "changed", "unchanged": "unchanged",
+    "remove": "to remove", "skip": "to skip", "fail": "that would fail",
+}  # fmt: skip
 SHOWN = 5  # lines of skipped or failed files without -v
 
 
@@ -85,16 +91,16 @@ def ingest(
             return _dry_run(
                 rag, paths, reread=reread, reembed=reembed, as_json=as_json, quiet=quiet
             )
-        printer = ProgressPrinter(quiet=quiet, shown=partial(name, rag))
-        try:
+        with ProgressPrinter(quiet=quiet, shown=partial(name, rag)) as printer:
             report = rag.ingest(*paths, reread=reread, reembed=reembed, progress=printer)
-        finally:
-            printer.clear()
         if as_json:
             print_json(_report_json(report))
         else:
             click.echo(_summary(report))
         _tell(rag, report, quiet=quiet, verbose=verbose)
+        if verbose:
+            took = [f"{name(rag, path)}: {duration(s)}" for path, s in printer.slow.items()]
+            _tell_some([f"slow: {said} to read" for said in took], None, quiet=quiet)
         if report.failed:
             return FAILED
         if not report.files and not report.removed:
@@ -106,7 +112,7 @@ def ingest(
 
 def _report_json(report: IngestReport) -> dict[str, object]:
     failed = [{"path": f.path, "stage": f.stage, "reason": f.reason} for f in report.failed]
-    names = ("files", "new", "changed", "unchanged", "removed")
+    names = ("files", "read", "new", "changed", "unchanged", "removed")
     return {
         **{number: getattr(report, number) for number in names},
         "skipped": len(report.skipped),
@@ -123,7 +129,7 @@ def _summary(report: IngestReport) -> str:
         f"{report.files} files: {report.new} new, {report.changed} changed,"
         f" {report.unchanged} unchanged, {report.removed} removed,"
         f" {len(report.skipped)} skipped, {len(report.failed)} failed",
-        f"{report.chunks} passages, {report.embedded} embedded",
+        f"{report.read} read: {report.chunks} passages, {report.embedded} embedded",
     ]
     if report.pages_without_text:
         lines.append(f"{report.pages_without_text} pages without text: 'ragkit status' lists them")
@@ -153,15 +159,14 @@ def _dry_run(
 ) -> int:
     from ragkit.types import Progress
 
-    printer = ProgressPrinter(quiet=quiet, shown=partial(name, rag))
     counted = count(1)
-    found = rag.plan(
-        *paths,
-        reread=reread,
-        reembed=reembed,
-        progress=lambda planned: printer(Progress("plan", planned.path, next(counted))),
-    )
-    printer.clear()
+    with ProgressPrinter(quiet=quiet, shown=partial(name, rag)) as printer:
+        found = rag.plan(
+            *paths,
+            reread=reread,
+            reembed=reembed,
+            progress=lambda planned: printer(Progress("plan", planned.path, next(counted))),
+        )
     if as_json:
         keys = ("path", "action", "reason")
         files = [
@@ -169,7 +174,7 @@ def _dry_run(
             for p in found.files
         ]
         counts = ("passages", "texts", "tokens", "requests", "seconds")
-        estimate = {key: getattr(found, key) for key in counts}
+        estimate = {"files": len(_to_read(found)), **{n: getattr(found, n) for n in counts}}
         print_json({"files": files, "estimate": estimate})
         return 0
     rows = [
@@ -180,8 +185,15 @@ def _dry_run(
     costs = [f"about {found.tokens} tokens"]
     costs += [f"{found.requests} requests"] if found.requests else []
     costs += [f"about {duration(found.seconds)}"] if found.seconds else []
-    click.echo(f"\n{found.passages} passages, {found.texts} to embed: {', '.join(costs)}")
+    actions = Counter(planned.action for planned in found.files)
+    told = ", ".join(f"{actions[action]} {word}" for action, word in ACTIONS.items())
+    click.echo(f"\n{len(_to_read(found))} files to read: {told}")
+    click.echo(f"{found.passages} passages, {found.texts} to embed: {', '.join(costs)}")
     return 0
+
+
+def _to_read(found: Plan) -> list[Planned]:
+    return [planned for planned in found.files if planned.action in ("new", "changed")]
 
 
 @cli.command(short_help="Say what the index holds.")

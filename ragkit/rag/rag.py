@@ -100,7 +100,7 @@ class Rag:
             reread: read files that seem unchanged too, and write their rows anew.
             reembed: drop all vectors first, and embed every passage with the embedder that the
                 settings name. Until that is done passages are found by their words.
-            progress: called after each file, and while the embedder is waited for.
+            progress: called before each file, and while the embedder is waited for.
 
         Raises:
             NoSuchPathError: a path does not exist.
@@ -118,7 +118,7 @@ class Rag:
     def ingesting(
         self, *paths: str | Path, reread: bool = False, reembed: bool = False
     ) -> Generator[Progress, None, None]:
-        """Do what ``ingest`` does, and yield after each file; the last report is the whole one.
+        """Do what ``ingest`` does, and yield before each file; the last report is the whole one.
 
         Closed before its end, it keeps what was embedded by then.
         """
