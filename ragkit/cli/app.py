@@ -18,7 +18,7 @@ from ragkit import __version__
 from ragkit.cli.completing import complete_models
 from ragkit.cli.output import printable
 from ragkit.config import CHOICES, parse_option
-from ragkit.errors import IndexWriteError, RagkitError
+from ragkit.errors import IndexWriteError, RagkitError, UntrustedHostError
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -114,7 +114,12 @@ def run(arguments: list[str]) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # halves the import of numpy
     gc.set_threshold(50_000, 20, 20)  # an ingest makes many objects, and none that is a cycle
     try:
-        code = cli.main(arguments, prog_name="ragkit", standalone_mode=False)
+        try:
+            code = _main(arguments)
+        except UntrustedHostError as error:  # before anything was done
+            if not _confirmed(error):
+                raise
+            code = _main(arguments)
     except click.UsageError as error:
         error.show()
         return error.exit_code
@@ -129,6 +134,23 @@ def run(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the one place that turns a fault into its exit code
         return _fault(error)
     return code if isinstance(code, int) else 0
+
+
+def _main(arguments: list[str]) -> object:
+    return cli.main(arguments, prog_name="ragkit", standalone_mode=False)
+
+
+def _confirmed(error: UntrustedHostError) -> bool:
+    """Ask a person whether an index may name its server, and remember a yes."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    from ragkit.cli.settings import remember
+
+    told = f"{error.message}.\nUse it for this index from now on?"
+    if not click.confirm(printable(told, keep="\n"), err=True):
+        return False
+    remember(error.host, error.index)
+    return True
 
 
 def _output_ended(error: OSError) -> int:
