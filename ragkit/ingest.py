@@ -23,9 +23,10 @@ from ragkit.embedding.checked import embed_checked
 from ragkit.errors import IndexDamagedError, LoadError, OllamaError, RagkitError
 from ragkit.index.caches import publish
 from ragkit.index.folder import PACE, Index
-from ragkit.index.survey import Survey, is_below, survey
+from ragkit.index.survey import OWN_LOADERS, Survey, is_below, survey
 from ragkit.index.tally import Tally, in_parts, without_vectors
-from ragkit.loading import document_type, is_binary, load, oversize
+from ragkit.loading import oversize
+from ragkit.loading.own import BUILT_IN, Loaders
 from ragkit.loading.walk import Found
 from ragkit.protocols import Chunker, Embedder
 from ragkit.text.languages import detect
@@ -47,6 +48,7 @@ def ingest(
     chunker: Chunker,
     max_file_bytes: int,
     reread: bool = False,
+    loaders: Loaders = BUILT_IN,
 ) -> Iterator[Progress]:
     """Bring the index in step with what lies below ``roots``; yield before each file.
 
@@ -60,17 +62,20 @@ def ingest(
         chunker: cuts documents into chunks.
         max_file_bytes: larger files are refused, with the reason.
         reread: read files that seem unchanged too, and write their rows anew.
+        loaders: which read the files.
 
     Raises:
         IndexWriteError: no space, no permission.
         OllamaError: the embedder's server failed. What was embedded by then is kept.
     """
     yield Progress("walk")
-    surveyed = survey(index, roots, stored=index.stored_path, reread=reread)
-    run = _Run(index, embedder, chunker, max_file_bytes, reread, surveyed)
+    surveyed = survey(index, roots, stored=index.stored_path, reread=reread, loaders=loaders)
+    run = _Run(index, embedder, chunker, max_file_bytes, reread, loaders, surveyed)
     with index.catalog.transaction():
         if reread:  # of damage, perhaps
             index.catalog.reindex()
+        if loaders.own:
+            index.catalog.ledger.set_meta(OWN_LOADERS, "1")
         index.catalog.texts.remove_damaged(surveyed.damaged)
         for root in map(index.stored_path, roots):
             index.catalog.ledger.remove_root(root)
@@ -147,6 +152,7 @@ class _Run:
         chunker: Chunker,
         max_file_bytes: int,
         reread: bool,
+        loaders: Loaders,
         surveyed: Survey,
     ) -> None:
         self.index = index
@@ -154,6 +160,7 @@ class _Run:
         self.chunker = chunker
         self.max_file_bytes = max_file_bytes
         self.reread = reread
+        self.loaders = loaders
         self.surveyed = surveyed
         self.batch = _Batch()
         self.waiting: deque[_Batch] = deque()  # handed over, not yet stored
@@ -195,17 +202,17 @@ class _Run:
         seen_ns = time.time_ns()
         data = Path(found.path).read_bytes()
         suffix = PurePosixPath(path).suffix.lower()
-        if reason := is_binary(data, suffix=suffix):
+        if reason := self.loaders.is_binary(data, suffix=suffix):
             self._skip(Skipped(path, reason))
             return None
         read = _Read(path, found, seen_ns, digest_of(data))
         if not self.reread:
             read.content = self.index.catalog.texts.content_of_file(
-                read.digest, document_type(suffix)
+                read.digest, self.loaders.type_of(suffix)
             )
             if read.content is not None:
                 return read
-        document = load(data, suffix=suffix)
+        document = self.loaders.load(data, suffix=suffix)
         if not self.reread:
             read.content = self.index.catalog.texts.content_of_text(document)
         if read.content is None:

@@ -11,7 +11,7 @@ Why one file: every verb of the library stands here, most of them a few lines.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -23,13 +23,14 @@ from ragkit.catalog import FILE as CATALOG
 from ragkit.config import Settings
 from ragkit.errors import IndexMissingError, IndexStaleError, OllamaUnreachableError
 from ragkit.index import folder as folders
-from ragkit.protocols import Answerer, Chunker, Embedder
+from ragkit.protocols import Answerer, Chunker, Embedder, Loader, PromptBuilder
 from ragkit.rag.parts import AWAY, NO_VECTOR, Notify, Parts, log
 from ragkit.types import Check, Hit, IngestReport, Listed, Progress, Status
 
 if TYPE_CHECKING:
     from ragkit.index.plan import Plan, Planned
     from ragkit.index.snapshot import Reader
+    from ragkit.loading.own import Loaders
     from ragkit.query import Answer, Found
 
 
@@ -42,6 +43,9 @@ class Rag:
         embedder: your own, instead of the one the index was made with.
         answerer: your own, instead of the one the settings name.
         chunker: your own, instead of ``StructureChunker``.
+        loaders: functions of your own that make a document of a file's bytes, by suffix:
+            ``{".eml": read_mail}``. They come before the built-in ones.
+        prompt: your own way to word what a chat model is asked, instead of ``build_prompt``.
         notify: told what is to be said beside the results, such as the model that was picked; by
             default it goes to the logger "ragkit".
         settings: any field of ``Settings``, such as ``offline=True``.
@@ -54,6 +58,8 @@ class Rag:
         embedder: Embedder | None = None,
         answerer: Answerer | None = None,
         chunker: Chunker | None = None,
+        loaders: Mapping[str, Loader] | None = None,
+        prompt: PromptBuilder | None = None,
         notify: Notify = log,
         **settings: object,
     ) -> None:
@@ -61,8 +67,16 @@ class Rag:
         self._given = settings
         self.settings = Settings.load(self._home, given=settings)
         self._parts = Parts(
-            self.settings, notify, embedder=embedder, answerer=answerer, chunker=chunker
+            self.settings,
+            notify,
+            embedder=embedder,
+            answerer=answerer,
+            chunker=chunker,
+            prompt=prompt,
         )
+        self._own_loaders = dict(loaders or {})
+        if loaders:
+            self._loaders()  # refuses what is no suffix
         self._notify = notify
         self._told: set[str] = set()
         self._readers: dict[Thread, Reader] = {}
@@ -131,7 +145,7 @@ class Rag:
         exists = (folder / CATALOG).is_file()
         if not exists:
             stored = partial(folders.stored_path, base=folder.parent)
-            found = survey(None, roots, stored=stored)
+            found = survey(None, roots, stored=stored, loaders=self._loaders())
             if not found.fresh and not found.failed:  # no index is made of nothing
                 yield Progress("done", report=IngestReport(skipped=found.skipped))
                 return
@@ -156,7 +170,13 @@ class Rag:
                 chunker=self._parts.chunker(maker.chunk_tokens),
                 max_file_bytes=self.settings.max_file_mb * 1_000_000,
                 reread=reread,
+                loaders=self._loaders(),
             )
+
+    def _loaders(self) -> Loaders:
+        from ragkit.loading.own import Loaders
+
+        return Loaders(self._own_loaders)
 
     def _chunk_tokens(self, index: folders.Index) -> int:
         """Return the index's chunk size, unless another was asked for."""
@@ -208,11 +228,12 @@ class Rag:
         stored = partial(folders.stored_path, base=self._home.parent)
         tokens = self._chunk_tokens(index) if index else self.settings.chunk_tokens
         planned = plan(
-            survey(index, roots, stored=stored, reread=reread or reembed),
+            survey(index, roots, stored=stored, reread=reread or reembed, loaders=self._loaders()),
             index=None if reembed else index,
             stored=stored,
             chunker=self._parts.chunker(tokens),
             max_file_bytes=self.settings.max_file_mb * 1_000_000,
+            loaders=self._loaders(),
         )
         return summed(
             planned,
