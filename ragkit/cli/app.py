@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import errno
 import gc
+import inspect
 import os
 import sys
 import threading
@@ -28,8 +29,32 @@ ENDPOINTS = CHOICES["endpoint"]
 OPTION_HELP = "An option of Ollama's for the model, such as num_ctx=8192."
 
 
-class Group(click.Group):
+class ExamplesLast(click.Command):
+    """A command whose help ends in its examples: what stands behind the mark in its docstring."""
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        described, _ = self._help
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(described)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if self._help[1]:
+            lines = (line.strip() for line in self._help[1].splitlines())
+            formatter.write("\nExamples:\n" + "".join(f"  {line}\n" for line in lines if line))
+        super().format_epilog(ctx, formatter)
+
+    @property
+    def _help(self) -> tuple[str, str]:
+        """The description and the examples."""
+        described, _, examples = inspect.cleandoc(self.help or "").partition("\b\n")
+        return described, examples
+
+
+class Group(ExamplesLast, click.Group):
     """Commands in the order they are written in; a mistyped one names the nearest."""
+
+    command_class = ExamplesLast
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import sys
-import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from pathlib import Path
@@ -14,12 +13,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ragkit.cli.wrapping import columns_of, terminal_columns, width, wrapped
 from ragkit.text.surrogates import encodable
 
 if TYPE_CHECKING:
     from ragkit.query import Answer
     from ragkit.rag import Rag
     from ragkit.types import Citation, Hit
+
+LEAST_COLUMNS = 12  # of a table's last column, below which it is left to the terminal
 
 
 def print_json(value: object) -> None:
@@ -134,6 +136,8 @@ def citation_line(rag: Rag, citation: Citation) -> str:
 def table(rows: Iterable[Sequence[object]], head: Sequence[str]) -> str:
     """Return rows under a head, columns aligned; a Chinese character is two columns wide.
 
+    On a terminal the last column goes on below itself where it is too long.
+
     >>> print(table([("说明.md", 3), ("a.md", 12)], ("path", "chunks")))
     path     chunks
     说明.md  3
@@ -143,26 +147,14 @@ def table(rows: Iterable[Sequence[object]], head: Sequence[str]) -> str:
         [printable(str("" if cell is None else cell)) for cell in row] for row in (head, *rows)
     ]
     widths = [max(width(row[i]) for row in cells) for i in range(len(head))]
+    before = sum(widths[:-1]) + 2 * len(widths[:-1])  # columns, of the last one
+    columns = terminal_columns()
+    room = columns if columns and columns - before >= LEAST_COLUMNS else None
     lines = []
-    for row in cells:
-        padded = [cell + " " * (w - width(cell)) for cell, w in zip(row, widths, strict=True)]
-        lines.append("  ".join(padded).rstrip())
+    for *row, last in cells:
+        padded = [cell + " " * (w - width(cell)) for cell, w in zip(row, widths, strict=False)]
+        lines.append("  ".join([*padded, wrapped(last, room, indent=before)]).rstrip())
     return "\n".join(lines)
-
-
-def width(text: str) -> int:
-    """Return how many columns a text takes on a terminal.
-
-    >>> width("说明.md"), width("e\u0301")
-    (7, 1)
-    """
-    return sum(map(_columns, text))
-
-
-def _columns(letter: str) -> int:
-    if unicodedata.category(letter) in ("Mn", "Me", "Cf"):  # drawn over the one before, or not
-        return 0
-    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
 
 
 def clipped(text: str, columns: int) -> str:
@@ -171,7 +163,7 @@ def clipped(text: str, columns: int) -> str:
     >>> clipped("说明.md", 5), clipped("说明.md", 3)
     ('说明.', '说')
     """
-    taken = accumulate(map(_columns, text))
+    taken = accumulate(map(columns_of, text))
     return text[: sum(sofar <= columns for sofar in taken)]
 
 
