@@ -14,15 +14,18 @@ from pathlib import Path
 
 FILE = "trusted-hosts.json"
 OWN = re.compile(
-    r"(https?://)?(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?/?", re.ASCII | re.IGNORECASE
+    r"(https?://)?(localhost|127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}|\[::1\])(:\d{1,5})?/?",
+    re.ASCII | re.IGNORECASE,
 )
 
 
 def is_own(host: str) -> bool:
     """Say whether a host is this very machine, by its spelling alone.
 
-    >>> [is_own(host) for host in ("", "localhost:80", "http://[::1]:11434/", "127.0.0.1.evil.io")]
-    [True, True, True, False]
+    >>> [is_own(host) for host in ("", "localhost:80", "http://[::1]/", "127.0.0.8")]
+    [True, True, True, True]
+    >>> [is_own(host) for host in ("127.0.0.1.evil.io", "127.0.0.256", "localhost@evil.io")]
+    [False, False, False]
     """
     return not host.strip() or OWN.fullmatch(host.strip()) is not None
 

@@ -129,6 +129,15 @@ def test_the_time_left_counts_the_texts_that_wait() -> None:
     assert " left" not in line(unknown, 10)
 
 
+def test_what_is_said_meanwhile_has_a_line_of_its_own(clock: Clock) -> None:
+    with terminal(columns=40) as written:
+        printer = ProgressPrinter(quiet=False)
+        show(printer, clock, [(1, WALK)])
+        printer.notify("using another model")
+        ProgressPrinter(quiet=True).notify("nothing")
+    assert written[0].endswith("\r\x1b[Kusing another model\r\n")
+
+
 # -- whole runs
 
 

@@ -86,12 +86,12 @@ def ingest(
     """
     from ragkit.rag import Rag
 
-    with Rag(index, notify=notices(quiet=quiet), **settings) as rag:
+    printer = ProgressPrinter(quiet=quiet)
+    with Rag(index, notify=printer.notify, **settings) as rag:
+        printer.shown = partial(name, rag)
         if dry_run:
-            return _dry_run(
-                rag, paths, reread=reread, reembed=reembed, as_json=as_json, quiet=quiet
-            )
-        with ProgressPrinter(quiet=quiet, shown=partial(name, rag)) as printer:
+            return _dry_run(rag, paths, printer, reread=reread, reembed=reembed, as_json=as_json)
+        with printer:
             report = rag.ingest(*paths, reread=reread, reembed=reembed, progress=printer)
         if as_json:
             print_json(_report_json(report))
@@ -155,12 +155,18 @@ def _tell_some(lines: list[str], most: int | None, *, quiet: bool = False) -> No
 
 
 def _dry_run(
-    rag: Rag, paths: tuple[str, ...], *, reread: bool, reembed: bool, as_json: bool, quiet: bool
+    rag: Rag,
+    paths: tuple[str, ...],
+    printer: ProgressPrinter,
+    *,
+    reread: bool,
+    reembed: bool,
+    as_json: bool,
 ) -> int:
     from ragkit.types import Progress
 
     counted = count(1)
-    with ProgressPrinter(quiet=quiet, shown=partial(name, rag)) as printer:
+    with printer:
         found = rag.plan(
             *paths,
             reread=reread,

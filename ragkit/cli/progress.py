@@ -54,21 +54,28 @@ class OneLine:
             else:
                 click.echo(text, err=True)
 
+    def say(self, text: str) -> None:
+        """Say something on a line of its own, whatever was drawn."""
+        with self._lock:
+            click.echo(self._wiped + printable(text, keep="\n\t"), err=True)
+
     def clear(self) -> None:
         """Take the line off the terminal."""
-        if self.is_drawn and not self._quiet:
-            with self._lock:
-                click.echo("\r\x1b[K", nl=False, err=True)
+        with self._lock:
+            click.echo(self._wiped, nl=False, err=True)
+
+    @property
+    def _wiped(self) -> str:
+        return "\r\x1b[K" if self.is_drawn and not self._quiet else ""
 
 
 class ProgressPrinter:
     """Shows how far an ingest is; within ``with`` also while nothing happens."""
 
-    def __init__(
-        self, *, quiet: bool, shown: Callable[[str], str] = str, look_every_s: float = LOOK_EVERY_S
-    ) -> None:
+    def __init__(self, *, quiet: bool, look_every_s: float = LOOK_EVERY_S) -> None:
+        self._quiet = quiet
         self._line = OneLine(quiet=quiet)
-        self._shown = shown  # turns a stored path into what is printed
+        self.shown: Callable[[str], str] = str  # turns a stored path into what is printed
         self._look_every_s = look_every_s
         self._step: Progress | None = None
         self._key: object = None  # of what changes while all is well
@@ -92,6 +99,11 @@ class ProgressPrinter:
         self._thread.join()
         self.clear()
 
+    def notify(self, text: str) -> None:
+        """Say something beside the progress."""
+        if not self._quiet:
+            self._line.say(text)
+
     def _look(self) -> None:
         with suppress(OSError):  # who listened has gone: the run itself will find out
             while not self._ended.wait(self._look_every_s):
@@ -100,8 +112,7 @@ class ProgressPrinter:
     def __call__(self, step: Progress) -> None:
         """Show a step, if it is time to."""
         if step.stage == "stop":  # said at once, whatever was drawn
-            self.clear()
-            click.echo("finishing the request under way; Ctrl-C again stops at once", err=True)
+            self._line.say("finishing the request under way; Ctrl-C again stops at once")
             return
         now = time.monotonic()
         key = (step.stage, step.path, step.files_done, step.texts_done)
@@ -138,14 +149,14 @@ class ProgressPrinter:
         if step.stage == "walk":
             return "looking for files"
         if step.stage == "plan":
-            return f"{step.files_done} files looked at, last {self._shown(step.path)}"
+            return f"{step.files_done} files looked at, last {self.shown(step.path)}"
         if step.stage == "publish":
             return "writing the search files"
         rate = step.bytes_done / max(seconds, 1e-6)
         return (
             f"{step.files_done}/{step.files_total} files, {step.report.chunks} passages,"
             f" {step.texts_done} embedded, {size(rate)}/s{_left(step, seconds)}"
-            + (f": {self._shown(step.path)}" if step.path else "")
+            + (f": {self.shown(step.path)}" if step.path else "")
         )
 
 
