@@ -3,7 +3,7 @@
 The layers, each importing only from those above it (tests/test_architecture.py):
 
     errors
-    types
+    types   trust
     protocols   config   extras   text/
     ollama/  loading/  chunking  catalog  vectors  lexical  fusion  grounding
     embedding   chat_models   index/

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import NoReturn
 
-from ragkit.errors import ConfigError
+from ragkit.errors import ConfigError, UntrustedHostError
+from ragkit.trust import is_trusted
 
 FILE = "config.toml"
 CHOICES = {
@@ -90,6 +91,8 @@ class Settings:
 
         Raises:
             ConfigError: an unknown name, or a value of the wrong kind.
+            UntrustedHostError: the index's config.toml names a server elsewhere that the user has
+                not confirmed, and nothing stronger names one.
         """
         return cls.load_with_origins(index, env=env, given=given, defaults=defaults)[0]
 
@@ -110,11 +113,14 @@ class Settings:
         merged: dict[str, tuple[object, str]] = {
             name: (value, "the index") for name, value in (defaults or {}).items()
         }
+        mine: object = None  # the user's own server, which an index may name too
         for file in (user_file(env), index / FILE if index else None):
             if file is not None and os.path.isfile(file):  # noqa: PTH113 - Path's raises
                 found = read_file(file)
                 if index and file == index / FILE:
-                    refuse_addresses(found, file)
+                    refuse_keys(found, file)
+                else:
+                    mine = found.get("host")
                 merged |= {name: (value, str(file)) for name, value in found.items()}
         merged |= {OLLAMA[name]: (text, name) for name, text in env.items() if name in OLLAMA}
         for name, text in env.items():
@@ -129,6 +135,8 @@ class Settings:
             require_known(name, origin)
             values[name] = _as(kinds[name], value, name, origin)
         origins = {name: origin for name, (_, origin) in merged.items()}
+        if index and origins.get("host") == str(index / FILE) and values["host"] != mine:
+            require_trusted(str(values["host"]), index, env)
         return replace(cls(), **values), origins  # type: ignore[arg-type] # each of its field's kind
 
 
@@ -171,18 +179,33 @@ def read_file(file: Path) -> dict[str, object]:
         raise ConfigError(f"cannot read {file}: {error}", hint="mend it or delete it") from error
 
 
-def refuse_addresses(found: Mapping[str, object], file: Path) -> None:
-    """Refuse settings that say where documents and keys go: the file may be a stranger's.
+def refuse_keys(found: Mapping[str, object], file: Path) -> None:
+    """Refuse a key in an index's file: it goes where the documents go, to whoever gets them.
 
     Raises:
         ConfigError: it has one.
     """
-    for name in ("host", "api_key"):
-        if name in found:
-            raise ConfigError(
-                f"{name} is not taken from {file}, which may have come with the documents",
-                hint=f"set it with RAGKIT_{name.upper()} or in your own config.toml",
-            )
+    if "api_key" in found:
+        raise ConfigError(
+            f"api_key is not taken from {file}, which goes along with the documents",
+            hint="set it with RAGKIT_API_KEY or in your own config.toml",
+        )
+
+
+def require_trusted(host: str, index: Path, env: Mapping[str, str]) -> None:
+    """Refuse a server elsewhere that an index names, unless the user has confirmed it.
+
+    Raises:
+        UntrustedHostError: nobody has.
+        ConfigError: what it names is not what it looks like, perhaps.
+    """
+    if not re.fullmatch("[!-~]*", host):  # a person is to see what would be confirmed
+        raise ConfigError(
+            f"host in {index / FILE} is {host!a}", hint="give an address of ASCII letters"
+        )
+    own = user_file(env)
+    if not is_trusted(host, index=index, own=own.parent if own else None):
+        raise UntrustedHostError(host, index)
 
 
 def parse_option(text: str, origin: str = "-o") -> dict[str, object]:

@@ -2,7 +2,8 @@
 
 RagkitError
 ├── ConfigError           2   a setting or an argument is wrong
-│   └── NoSuchPathError   2   a path that was named does not exist
+│   ├── NoSuchPathError   2   a path that was named does not exist
+│   └── UntrustedHostError  2   an index's config.toml names a server that nobody confirmed
 ├── MissingExtraError     2   an optional package is not installed
 ├── LoadError             6   one file cannot be read (the run goes on without it)
 ├── NothingFoundError     1   there was nothing to read, or nothing to answer from
@@ -28,6 +29,9 @@ RagkitError
 """
 
 from __future__ import annotations
+
+from pathlib import Path
+from shlex import quote
 
 
 class RagkitError(Exception):
@@ -59,6 +63,20 @@ class ConfigError(RagkitError):
 
 class NoSuchPathError(ConfigError):
     """A path that was named does not exist."""
+
+
+class UntrustedHostError(ConfigError):
+    """An index's config.toml, which may be a stranger's, names a server that nobody confirmed."""
+
+    def __init__(self, host: str, index: Path) -> None:
+        super().__init__(
+            f"{index / 'config.toml'} names the server {host}, which you have not confirmed:"
+            " documents, questions and your key would go there",
+            hint=f"to use it: ragkit config set host {quote(host)} --index {quote(str(index))};"
+            " or name another: --host HOST",
+        )
+        self.host = host
+        self.index = index
 
 
 class MissingExtraError(RagkitError):

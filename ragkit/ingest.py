@@ -23,9 +23,10 @@ from ragkit.embedding.checked import embed_checked
 from ragkit.errors import IndexDamagedError, LoadError, OllamaError, RagkitError
 from ragkit.index.caches import publish
 from ragkit.index.folder import PACE, Index
-from ragkit.index.survey import SAME_TICK_NS, Survey, is_below, survey
+from ragkit.index.survey import OWN_LOADERS, SAME_TICK_NS, Survey, is_below, survey
 from ragkit.index.tally import Tally, in_parts, without_vectors
-from ragkit.loading import document_type, is_binary, load, oversize
+from ragkit.loading import oversize
+from ragkit.loading.own import BUILT_IN, Loaders
 from ragkit.loading.walk import Found
 from ragkit.protocols import Chunker, Embedder
 from ragkit.text.languages import detect
@@ -48,8 +49,9 @@ def ingest(
     max_file_bytes: int,
     reread: bool = False,
     retry_failed: bool = False,
+    loaders: Loaders = BUILT_IN,
 ) -> Iterator[Progress]:
-    """Bring the index in step with what lies below ``roots``; yield after each file.
+    """Bring the index in step with what lies below ``roots``; yield before each file.
 
     Stopped early, by a signal or an error, all documents that were finished are kept, and the next
     run embeds only what is missing. The writer's lock is held by the caller.
@@ -62,6 +64,7 @@ def ingest(
         max_file_bytes: larger files are refused, with the reason.
         reread: read files that seem unchanged too, and write their rows anew.
         retry_failed: read what failed before, and nothing else.
+        loaders: which read the files.
 
     Raises:
         IndexWriteError: no space, no permission.
@@ -69,12 +72,20 @@ def ingest(
     """
     yield Progress("walk")
     surveyed = survey(
-        index, roots, stored=index.stored_path, reread=reread, retry_failed=retry_failed
+        index,
+        roots,
+        stored=index.stored_path,
+        reread=reread,
+        retry_failed=retry_failed,
+        loaders=loaders,
     )
-    run = _Run(index, embedder, chunker, max_file_bytes, reread or retry_failed, surveyed)
+    again = reread or retry_failed
+    run = _Run(index, embedder, chunker, max_file_bytes, again, loaders, surveyed)
     with index.catalog.transaction():
         if reread:  # of damage, perhaps
             index.catalog.reindex()
+        if loaders.own:
+            index.catalog.ledger.set_meta(OWN_LOADERS, "1")
         index.catalog.texts.remove_damaged(surveyed.damaged)
         for root in map(index.stored_path, roots):
             index.catalog.ledger.remove_root(root)
@@ -86,10 +97,10 @@ def ingest(
     pool = ThreadPoolExecutor(1, thread_name_prefix="ragkit-embed")
     try:
         for found in surveyed.fresh:
+            yield run.tally.progress("read", index.stored_path(found.path))
             run.take(found)
             if run.batch.is_full:
                 yield from run.hand_over(pool)
-            yield run.tally.progress("read", index.stored_path(found.path))
         yield from run.hand_over(pool)
         yield from run.store(leave=0)
     except (KeyboardInterrupt, GeneratorExit, OllamaError) as error:
@@ -152,6 +163,7 @@ class _Run:
         chunker: Chunker,
         max_file_bytes: int,
         reread: bool,
+        loaders: Loaders,
         surveyed: Survey,
     ) -> None:
         self.index = index
@@ -159,6 +171,7 @@ class _Run:
         self.chunker = chunker
         self.max_file_bytes = max_file_bytes
         self.reread = reread
+        self.loaders = loaders
         self.surveyed = surveyed
         self.batch = _Batch()
         self.waiting: deque[_Batch] = deque()  # handed over, not yet stored
@@ -204,17 +217,17 @@ class _Run:
         seen_ns = time.time_ns()
         data = Path(found.path).read_bytes()
         suffix = PurePosixPath(path).suffix.lower()
-        if reason := is_binary(data, suffix=suffix):
+        if reason := self.loaders.is_binary(data, suffix=suffix):
             self._skip(Skipped(path, reason))
             return None
         read = _Read(path, found, seen_ns, digest_of(data))
         if not self.reread:
             read.content = self.index.catalog.texts.content_of_file(
-                read.digest, document_type(suffix)
+                read.digest, self.loaders.type_of(suffix)
             )
             if read.content is not None:
                 return read
-        document = load(data, suffix=suffix)
+        document = self.loaders.load(data, suffix=suffix)
         if not self.reread:
             read.content = self.index.catalog.texts.content_of_text(document)
         if read.content is None:
@@ -246,6 +259,7 @@ class _Run:
         """Let the batch in hand be embedded while the next is read; store the one before it."""
         batch, self.batch = self.batch, _Batch()
         keys = list(batch.texts)
+        self.tally.to_embed(len(keys))
         self.began_s = self.began_s or time.monotonic()
         for i in range(0, len(keys), BATCH_TEXTS):
             some = keys[i : i + BATCH_TEXTS]
@@ -271,6 +285,7 @@ class _Run:
                     yield self.tally.progress("embed")
             self._store_files(batch)
             if self.unpublished >= PUBLISH_CHUNKS:
+                yield self.tally.progress("publish")
                 with suppress(IndexDamagedError):  # of a file that may be read anew further on
                     publish(self.index.catalog, self.index.folder, dim=self.embedder.dim)
                 self.unpublished = 0
@@ -309,7 +324,7 @@ class _Run:
         batch.fresh |= dict.fromkeys(keys, 0) | ids
         self.refused |= {keys[i]: reason for i, reason in found.refused.items()}
         self.in_parts |= {keys[i]: parts for i, parts in found.parts.items()}
-        self.tally.embedded(len(good))
+        self.tally.embedded(len(good), of=len(keys))
         self.tokens += sum(estimate_tokens(batch.texts[key]) for key in keys)
 
     def _store(self, read: _Read, ids: Mapping[bytes, int]) -> None:

@@ -29,7 +29,12 @@ LEAST_TOKENS = 40  # of a source that is shortened to fit
 
 
 def build_prompt(
-    question: str, hits: Sequence[Hit], *, budget_tokens: int, word: str | None = None
+    question: str,
+    hits: Sequence[Hit],
+    *,
+    budget_tokens: int,
+    rules: str = RULES,
+    word: str | None = None,
 ) -> Prompt:
     """Return the prompt that asks ``question`` of the first of ``hits`` that fit together.
 
@@ -38,6 +43,8 @@ def build_prompt(
         hits: sources, the best first; ``hits[0]`` is source 1.
         budget_tokens: most tokens of sources and question, estimated. The first source is in it
             in any case, its end cut off if need be.
+        rules: what the model is told first; the refusal in it becomes one in the question's
+            language.
         word: stands in the marks; by default a random one that is in no source.
     """
     word = word or _unused_word(hits)
@@ -57,7 +64,7 @@ def build_prompt(
         parts.append(source)
         left -= estimate_tokens(source)
     text = "\n\n".join([*parts, asked])
-    rules = RULES.replace(NO_ANSWER, wording_for(question).no_answer)
+    rules = rules.replace(NO_ANSWER, wording_for(question).no_answer)
     return Prompt(rules, text, len(parts), estimate_tokens(rules) + estimate_tokens(text))
 
 

@@ -64,11 +64,43 @@ class ServedEmbedder(Embedder, Protocol):
         ...
 
 
+class Loader(Protocol):
+    """Makes a document of a file's bytes, for files of a suffix.
+
+    Its name is kept with what it made; one that reads otherwise than before is given another, or an
+    attribute ``fingerprint``, so that its files are read again.
+    """
+
+    def __call__(self, data: bytes, /) -> Document:
+        """Return the document in ``data``; its ``type`` is set by who calls.
+
+        Raises:
+            LoadError: it cannot be read. Any other error costs the file too, not the run.
+        """
+        ...
+
+
 class Chunker(Protocol):
     """Cuts a document into chunks, in order of start; every non-blank character is in one."""
 
     def __call__(self, document: Document) -> Iterator[Chunk]:
         """Yield the chunks of ``document``."""
+        ...
+
+
+class PromptBuilder(Protocol):
+    """Words what a chat model is asked."""
+
+    def __call__(self, question: str, hits: Sequence[Hit], *, budget_tokens: int) -> Prompt:
+        """Return the prompt that asks ``question`` of the first of ``hits`` that fit together.
+
+        Asked once without question and hits, to learn how much room its own words take.
+
+        Args:
+            question: what is asked.
+            hits: sources, the best first; ``[n]`` in the answer cites ``hits[n - 1]``.
+            budget_tokens: most tokens of sources and question, estimated.
+        """
         ...
 
 

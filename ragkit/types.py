@@ -155,6 +155,7 @@ class IngestReport:
     changed: int = 0
     unchanged: int = 0
     removed: int = 0
+    read: int = 0  # opened and read whole: new, changed, or the same after all
     chunks: int = 0  # chunks of the new and changed files
     embedded: int = 0  # texts that had to be embedded
     pages_without_text: int = 0  # pages, of the new and changed files
@@ -176,6 +177,8 @@ class Progress:
     bytes_done: int = 0
     bytes_total: int = 0
     report: IngestReport = field(default_factory=IngestReport)  # so far; final when "done"
+    texts_done: int = 0  # the embedder is done with so many
+    texts_known: int = 0  # of so many that the files read so far have for it
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "ragkit"
 LAYERS = [
     {"errors"},
-    {"types"},
+    {"types", "trust"},
     {"protocols", "config", "settings_file", "extras", "text"},
     {
         "ollama",

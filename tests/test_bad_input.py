@@ -48,7 +48,7 @@ def test_nothing_to_read(here: Path, ragkit: Terminal) -> None:
     assert ragkit("ingest", "empty", "--offline", "-v") == (
         1,
         "0 files: 0 new, 0 changed, 0 unchanged, 0 removed, 1 skipped, 0 failed\n"
-        "0 passages, 0 embedded\n",
+        "0 read: 0 passages, 0 embedded\n",
         "skipped: empty/image.png: binary, by its name\n"
         "Error: no files to read there\n  hint: '--dry-run' says for each file why\n",
     )

@@ -45,7 +45,11 @@ def run(answer: Iterator[str]) -> tuple[str, Outcome]:
             return "".join(said), stop.value
 
 
-def ask(model: OllamaChatModel, hits: Sequence[Hit] = HITS, **more: int) -> tuple[str, Outcome]:
+def ask(
+    model: OllamaChatModel,
+    hits: Sequence[Hit] = HITS,
+    **more: Any,  # noqa: ANN401 - as PromptedAnswerer has them
+) -> tuple[str, Outcome]:
     return run(PromptedAnswerer(model, **more)(QUESTION, hits))
 
 

@@ -9,7 +9,6 @@ import contextlib
 import errno
 import fcntl
 import io
-import itertools
 import json
 import os
 import pty
@@ -34,11 +33,11 @@ import pytest
 from ragkit import Rag, __version__, rag
 from ragkit.cli import cli
 from ragkit.cli.app import SECTIONS, run
-from ragkit.cli.output import ProgressPrinter, size, table
+from ragkit.cli.output import size, table
 from ragkit.config import Settings
 from ragkit.embedding.wordllama import WordLlamaEmbedder
 from ragkit.errors import ContextLengthError
-from ragkit.types import FloatVector, IngestReport, Progress
+from ragkit.types import FloatVector
 from tests.test_ingest import write
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -190,7 +189,7 @@ def test_ingest_says_what_it_did(here: Path, ragkit: Terminal) -> None:
     assert (code, err) == (0, "making an index in .ragkit of this folder\n")
     assert out == (
         "3 files: 3 new, 0 changed, 0 unchanged, 0 removed, 0 skipped, 0 failed\n"
-        "3 passages, 3 embedded\n"
+        "3 read: 3 passages, 3 embedded\n"
     )
     assert ragkit("ingest")[1].startswith("3 files: 0 new, 0 changed, 3 unchanged")
 
@@ -206,7 +205,7 @@ def test_ingest_json_has_exactly_these_keys(here: Path, ragkit: Terminal) -> Non
     assert failed.pop("reason").startswith("the PDF is broken")
     assert not failed
     assert found == {
-        "files": 4, "new": 3, "changed": 0, "unchanged": 0, "removed": 0, "skipped": 1,
+        "files": 4, "read": 3, "new": 3, "changed": 0, "unchanged": 0, "removed": 0, "skipped": 1,
         "chunks": 3, "embedded": 3, "pages_without_text": 0,
     }  # fmt: skip
 
@@ -825,75 +824,6 @@ def test_an_output_without_space_ends_with_8(
         with contextlib.suppress(OSError):
             full.close()
     assert "cannot write the output: No space left" in capsys.readouterr().err
-
-
-def steps() -> Iterator[Progress]:
-    report = IngestReport(embedded=7)
-    yield Progress("walk")
-    yield Progress("read", "docs/a-file-with-a-long-name.md", 3, 10, 300_000, 1_000_000, report)
-    yield Progress("publish", "", 10, 10, 1_000_000, 1_000_000, report)
-
-
-def test_a_terminal_gets_one_line_that_fits_and_is_cleared(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    monkeypatch.setattr(time, "monotonic", map(float, itertools.count()).__next__)
-    with terminal(columns=40) as written:
-        printer = ProgressPrinter(quiet=False)
-        for step in steps():
-            printer(step)
-        printer.clear()
-    assert written[0].split("\r\x1b[K") == [
-        "",
-        "looking for files",
-        "3/10 files, 7 texts embedded, 150.0 kB/",
-        "writing the search files",
-        "",
-    ]
-
-
-def test_an_early_end_is_said_at_once(capsys: pytest.CaptureFixture[str]) -> None:
-    ProgressPrinter(quiet=True)(Progress("stop"))
-    assert capsys.readouterr().err == (
-        "finishing the request under way; Ctrl-C again stops at once\n"
-    )
-
-
-def test_each_stage_has_its_line() -> None:
-    printer = ProgressPrinter(quiet=False)
-    step = Progress("plan", "docs/a.md", 3)
-    assert printer.line(step, 1) == "3 files looked at: docs/a.md"
-    step = Progress("embed", "", 3, 10, 300_000, 1_000_000)
-    assert printer.line(step, 1) == "3/10 files, 0 texts embedded, 300.0 kB/s, 2 s left"
-
-
-def test_a_pipe_gets_a_line_now_and_then(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    clock = iter([0.0, 1.0, 10.0, 11.0])
-    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
-    printer = ProgressPrinter(quiet=False)
-    for step in steps():
-        printer(step)
-    printer.clear()
-    assert capsys.readouterr().err == (
-        "3/10 files, 7 texts embedded, 30.0 kB/s, 23 s left: docs/a-file-with-a-long-name.md\n"
-    )
-
-
-def test_q_and_no_color_draw_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time, "monotonic", map(float, itertools.count()).__next__)
-    with terminal(columns=40) as written:
-        quiet = ProgressPrinter(quiet=True)
-        monkeypatch.setenv("NO_COLOR", "1")
-        plain = ProgressPrinter(quiet=False)
-        for step in steps():
-            quiet(step)
-            plain(step)
-        quiet.clear()
-        plain.clear()
-    assert written == ["writing the search files\r\n"]  # a plain line after 5 s
 
 
 def test_sizes_and_tables() -> None:

@@ -549,7 +549,7 @@ def test_advice_is_given_only_where_it_applies(
     assert "keep_alive is 0" in advice(ragkit, "--keep-alive", "0s")
     assert "one text goes in a request" in advice(ragkit, "--endpoint", "embeddings")
     monkeypatch.setenv("RAGKIT_OPTIONS", "num_ctx=32768")
-    assert "context of 32768 tokens, and 3690 would do" in advice(ragkit)
+    assert "context of 32768 tokens, and 3694 would do" in advice(ragkit)
     monkeypatch.delenv("RAGKIT_OPTIONS")
     ollama.gpu_share = 0.6
     assert "60% on the GPU and the rest on the CPU" in examined(ragkit)["loaded"]["text"]

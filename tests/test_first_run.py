@@ -93,7 +93,7 @@ def test_a_first_session_without_a_server(newcomer: Newcomer) -> None:
     first = next(line for line in out.splitlines() if line.startswith("fail"))
     assert "no Ollama" in first or "nothing listens" in first
     code, out, err = newcomer.types("ragkit ingest docs --offline")
-    assert (code, out.splitlines()[1]) == (0, "2 passages, 2 embedded"), err
+    assert (code, out.splitlines()[1]) == (0, "2 read: 2 passages, 2 embedded"), err
     code, out, _ = newcomer.types("ragkit ask 'When is the rent due?'")
     assert (code, "third" in out, "[1] docs/rent.md:3" in out) == (0, True, True)
     code, out, _ = newcomer.types("ragkit ask '房租几号交？'")

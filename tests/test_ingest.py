@@ -319,7 +319,7 @@ def test_progress_counts_files_and_bytes(rag: Rag, docs: Path) -> None:
     steps: list[Progress] = []
     rag.ingest(docs, progress=steps.append)
     assert [step.stage for step in steps] == ["walk", "read", "read", "publish", "done"]
-    assert [step.files_done for step in steps] == [0, 1, 2, 2, 2]
+    assert [step.files_done for step in steps] == [0, 0, 1, 2, 2]
     assert steps[-1].bytes_done == steps[-1].bytes_total > 0
     assert steps[-1].report.new == 2
 
@@ -352,7 +352,7 @@ def test_an_interrupt_while_a_file_is_read_is_told_to_who_watches(tmp_path: Path
     with Rag(tmp_path / ".ragkit", embedder=HashingEmbedder(), chunker=chunker) as rag:
         with pytest.raises(KeyboardInterrupt):
             rag.ingest(docs, progress=lambda step: seen.append(step.stage))
-        assert seen == ["walk", "read", "stop"]
+        assert seen == ["walk", "read", "read", "stop"]
 
 
 def test_a_run_that_is_abandoned_at_once_keeps_nothing(rag: Rag, tmp_path: Path) -> None:

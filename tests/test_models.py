@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ragkit.cli.facts import stays
-from ragkit.cli.output import TransferPrinter
+from ragkit.cli.progress import TransferPrinter
 from ragkit.ollama import RunningModel
 from ragkit.ollama.transfers import Transfer
 from tests.ollama_server import USUAL, Model, Server, serve
@@ -432,4 +432,4 @@ def test_ctrl_c_ends_a_pull_and_the_server_stops_too(here: Server) -> None:
 
 @pytest.mark.parametrize("command", [names for names in COMMANDS if len(names) > 1], ids=" ".join)
 def test_every_command_below_another_shows_an_example(command: tuple[str, ...]) -> None:
-    assert f"\n      ragkit {' '.join(command)} " in help_of(*command)
+    assert f"\n  ragkit {' '.join(command)} " in help_of(*command)

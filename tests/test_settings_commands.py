@@ -119,14 +119,12 @@ def test_a_setting_is_written_into_the_users_file_and_taken_out(
     assert ragkit.json("config", "unset", "offline")["was_set"] is True
 
 
-def test_an_index_has_a_file_of_its_own_without_addresses(own: Path, ragkit: Terminal) -> None:
+def test_an_index_has_a_file_of_its_own_without_keys(own: Path, ragkit: Terminal) -> None:
     assert ragkit("config", "set", "k", "5", "--index", ".ragkit")[0] == 0
     assert Path(".ragkit/config.toml").read_text() == "k = 5\n"
     assert not own.exists()
-    for name in ("host", "api_key"):
-        code, _, err = ragkit("config", "set", name, "evil", "--index", ".ragkit")
-        assert code == 2
-        assert f"{name} is not taken from" in err
+    code, _, err = ragkit("config", "set", "api_key", "evil", "--index", ".ragkit")
+    assert (code, "api_key is not taken from" in err) == (2, True)
     assert ragkit("config", "unset", "k", "--index", ".ragkit")[0] == 0
     assert Path(".ragkit/config.toml").read_text() == ""
     code, _, err = ragkit("config", "set", "k", "5", "--index", "none")

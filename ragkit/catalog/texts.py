@@ -137,6 +137,14 @@ class Texts:
                 return content.id
         return None
 
+    def types_like(self, beginning: str) -> dict[int, str]:
+        """Return the contents whose type begins so, and their types."""
+        return dict(
+            self._db.execute(
+                "SELECT id,type FROM contents WHERE substr(type,1,?)=?", (len(beginning), beginning)
+            )
+        )
+
     def content_of_text(self, document: Document) -> int | None:
         """Return the content that is this very document, if it is stored with all vectors."""
         row = self._db.execute(

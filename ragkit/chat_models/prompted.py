@@ -7,9 +7,8 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from ragkit.errors import ContextLengthError, OllamaReplyError
-from ragkit.prompting import RULES, build_prompt
-from ragkit.protocols import ChatModel
-from ragkit.text.tokens import estimate_tokens
+from ragkit.prompting import build_prompt
+from ragkit.protocols import ChatModel, PromptBuilder
 from ragkit.text.wording import Wording, wording_for
 from ragkit.types import Hit, Outcome, Prompt, Usage
 
@@ -29,6 +28,7 @@ class PromptedAnswerer:
     model: ChatModel
     budget_tokens: int = 2000  # of sources and question, estimated
     answer_tokens: int = 1024  # most of an answer
+    prompt: PromptBuilder = build_prompt
 
     @property
     def name(self) -> str:
@@ -38,8 +38,12 @@ class PromptedAnswerer:
     @property
     def needed_tokens(self) -> int:
         """Most tokens that rules, prompt and answer take together, with a margin."""
-        prompt = self.budget_tokens + estimate_tokens(RULES)
-        return int(prompt * MARGIN) + self.answer_tokens
+        return int((self.budget_tokens + self._own_tokens) * MARGIN) + self.answer_tokens
+
+    @property
+    def _own_tokens(self) -> int:
+        """Tokens of a prompt that asks nothing: rules, and whatever else is in each."""
+        return self.prompt("", (), budget_tokens=0).tokens
 
     def __call__(self, question: str, hits: Sequence[Hit]) -> Generator[str, None, Outcome]:
         """Yield the answer piece by piece; return what it cost and what was left out.
@@ -49,12 +53,12 @@ class PromptedAnswerer:
             OllamaReplyError: the model said nothing.
             OllamaError: the server failed; after some pieces too.
         """
-        rules = estimate_tokens(RULES)
+        rules = self._own_tokens
         context = self.model.context_tokens(self.needed_tokens)
         answer_tokens = min(self.answer_tokens, context // 2)
         budget = min(self.budget_tokens, int((context - answer_tokens) / MARGIN) - rules)
         while True:
-            prompt = build_prompt(question, hits, budget_tokens=budget)
+            prompt = self.prompt(question, hits, budget_tokens=budget)
             stream = self.model.stream(prompt, context_tokens=context, answer_tokens=answer_tokens)
             with closing(stream):
                 try:

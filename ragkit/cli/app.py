@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import errno
 import gc
+import inspect
 import os
 import sys
 import threading
@@ -18,7 +19,7 @@ from ragkit import __version__
 from ragkit.cli.completing import complete_models
 from ragkit.cli.output import printable
 from ragkit.config import CHOICES, parse_option
-from ragkit.errors import IndexWriteError, RagkitError
+from ragkit.errors import IndexWriteError, RagkitError, UntrustedHostError
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -28,8 +29,32 @@ ENDPOINTS = CHOICES["endpoint"]
 OPTION_HELP = "An option of Ollama's for the model, such as num_ctx=8192."
 
 
-class Group(click.Group):
+class ExamplesLast(click.Command):
+    """A command whose help ends in its examples: what stands behind the mark in its docstring."""
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        described, _ = self._help
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(described)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if self._help[1]:
+            lines = (line.strip() for line in self._help[1].splitlines())
+            formatter.write("\nExamples:\n" + "".join(f"  {line}\n" for line in lines if line))
+        super().format_epilog(ctx, formatter)
+
+    @property
+    def _help(self) -> tuple[str, str]:
+        """The description and the examples."""
+        described, _, examples = inspect.cleandoc(self.help or "").partition("\b\n")
+        return described, examples
+
+
+class Group(ExamplesLast, click.Group):
     """Commands in the order they are written in; a mistyped one names the nearest."""
+
+    command_class = ExamplesLast
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
@@ -114,7 +139,12 @@ def run(arguments: list[str]) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # halves the import of numpy
     gc.set_threshold(50_000, 20, 20)  # an ingest makes many objects, and none that is a cycle
     try:
-        code = cli.main(arguments, prog_name="ragkit", standalone_mode=False)
+        try:
+            code = _main(arguments)
+        except UntrustedHostError as error:  # before anything was done
+            if not _confirmed(error):
+                raise
+            code = _main(arguments)
     except click.UsageError as error:
         error.show()
         return error.exit_code
@@ -129,6 +159,23 @@ def run(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the one place that turns a fault into its exit code
         return _fault(error)
     return code if isinstance(code, int) else 0
+
+
+def _main(arguments: list[str]) -> object:
+    return cli.main(arguments, prog_name="ragkit", standalone_mode=False)
+
+
+def _confirmed(error: UntrustedHostError) -> bool:
+    """Ask a person whether an index may name its server, and remember a yes."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    from ragkit.cli.settings import remember
+
+    told = f"{error.message}.\nUse it for this index from now on?"
+    if not click.confirm(printable(told, keep="\n"), err=True):
+        return False
+    remember(error.host, error.index)
+    return True
 
 
 def _output_ended(error: OSError) -> int:

@@ -34,6 +34,7 @@ from ragkit.cli.output import (
     print_json,
     printable,
 )
+from ragkit.cli.wrapping import Wrapper, terminal_columns, wrapped
 from ragkit.errors import (
     BadVectorError,
     ConfigError,
@@ -159,7 +160,8 @@ def search(
                 click.echo(f"   {printable(' > '.join(hit.chunk.headings))}")
             text = " ".join(hit.chunk.text.split())
             excerpt = printable(text[: floor(text, EXCERPT)])
-            click.echo(f"   {excerpt}{'…' if len(text) > EXCERPT else ''}")
+            excerpt += "…" if len(text) > EXCERPT else ""
+            click.echo("   " + wrapped(excerpt, terminal_columns(), indent=3))
         if not hits:
             raise NothingFoundError(
                 "nothing matches", hint="try other words, or --mode dense for related passages"
@@ -170,14 +172,15 @@ def search(
 def _say(answer: Iterable[str]) -> None:
     """Print an answer as it comes; whatever ends it, what follows is on a line of its own."""
     has_begun = False
+    wrapper = Wrapper(terminal_columns())
     try:
         for piece in answer:
-            click.echo(printable(piece, keep="\n\t"), nl=False)
+            click.echo(wrapper.feed(printable(piece, keep="\n\t")), nl=False)
             sys.stdout.flush()
             has_begun = True
     finally:
         if has_begun:
-            click.echo()
+            click.echo(wrapper.end())
 
 
 def _given(question: str | None, command: str) -> str:

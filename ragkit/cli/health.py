@@ -17,6 +17,7 @@ from ragkit.cli.app import (
     server_options,
 )
 from ragkit.cli.output import print_json, printable
+from ragkit.cli.wrapping import terminal_columns, wrapped
 from ragkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -71,9 +72,10 @@ def doctor(
 
 def _lines(check: Check) -> Iterator[str]:
     begin = f"{check.state:<7}  {check.name:<{NAME_COLUMNS}} "
-    yield begin + printable(check.text)
-    if check.hint:
-        yield " " * len(begin) + printable(f"hint: {check.hint}")
+    texts = [check.text, f"hint: {check.hint}"] if check.hint else [check.text]
+    for i, text in enumerate(texts):
+        lead = " " * len(begin) if i else begin
+        yield lead + wrapped(printable(text), terminal_columns(), indent=len(begin))
 
 
 def _json(check: Check) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -26,7 +27,6 @@ from ragkit.cli.app import (
     wait_option,
 )
 from ragkit.cli.output import (
-    ProgressPrinter,
     duration,
     failed_place,
     failure_class,
@@ -39,15 +39,20 @@ from ragkit.cli.output import (
     table,
     write_as_it_is,
 )
+from ragkit.cli.progress import ProgressPrinter
 from ragkit.errors import ConfigError, NoSuchPathError, NothingFoundError
 
 if TYPE_CHECKING:
-    from ragkit.index.plan import Plan
+    from ragkit.index.plan import Plan, Planned
     from ragkit.rag import Rag
     from ragkit.types import Failure, IngestReport
 
 FAILED, DAMAGED = 6, 5
 WAITING = "{} passages without vectors: found by their words, 'ragkit ingest' embeds them"
+ACTIONS = {
+    "new": "new", "changed": "changed", "unchanged": "unchanged",
+    "remove": "to remove", "skip": "to skip", "fail": "that would fail",
+}  # fmt: skip
 SHOWN = 5  # lines of skipped or failed files without -v
 
 
@@ -93,12 +98,13 @@ def ingest(
     """
     from ragkit.rag import Rag
 
-    with Rag(index, notify=notices(quiet=quiet), **settings) as rag:
+    printer = ProgressPrinter(quiet=quiet)
+    with Rag(index, notify=printer.notify, **settings) as rag:
+        printer.shown = partial(name, rag)
         if dry_run:
             plan = partial(rag.plan, *paths, reread=reread, reembed=reembed)
-            return _dry_run(rag, partial(plan, retry_failed=retry_failed), as_json, quiet=quiet)
-        printer = ProgressPrinter(quiet=quiet, shown=partial(name, rag))
-        try:
+            return _dry_run(rag, partial(plan, retry_failed=retry_failed), printer, as_json=as_json)
+        with printer:
             report = rag.ingest(
                 *paths,
                 reread=reread,
@@ -107,13 +113,14 @@ def ingest(
                 wait=wait,
                 progress=printer,
             )
-        finally:
-            printer.clear()
         if as_json:
             print_json(_report_json(report))
         else:
             click.echo(_summary(report))
         _tell(rag, report, quiet=quiet, verbose=verbose)
+        if verbose:
+            took = [f"{name(rag, path)}: {duration(s)}" for path, s in printer.slow.items()]
+            _tell_some([f"slow: {said} to read" for said in took], None, quiet=quiet)
         if report.failed:
             return FAILED
         if not report.files and not report.removed and not retry_failed:
@@ -124,7 +131,7 @@ def ingest(
 
 
 def _report_json(report: IngestReport) -> dict[str, object]:
-    names = ("files", "new", "changed", "unchanged", "removed")
+    names = ("files", "read", "new", "changed", "unchanged", "removed")
     return {
         **{number: getattr(report, number) for number in names},
         "skipped": len(report.skipped),
@@ -144,7 +151,7 @@ def _summary(report: IngestReport) -> str:
         f"{report.files} files: {report.new} new, {report.changed} changed,"
         f" {report.unchanged} unchanged, {report.removed} removed,"
         f" {len(report.skipped)} skipped, {len(files)} failed",
-        f"{report.chunks} passages, {report.embedded} embedded",
+        f"{report.read} read: {report.chunks} passages, {report.embedded} embedded",
     ]
     if report.pages_without_text:
         lines.append(f"{report.pages_without_text} pages without text: 'ragkit status' lists them")
@@ -174,13 +181,16 @@ def _tell_some(lines: list[str], most: int | None, *, quiet: bool = False) -> No
         notice(f"... and {len(lines) - most} more: -v says all", quiet=quiet)
 
 
-def _dry_run(rag: Rag, plan: Callable[..., Plan], as_json: bool, *, quiet: bool) -> int:
+def _dry_run(
+    rag: Rag, plan: Callable[..., Plan], printer: ProgressPrinter, *, as_json: bool
+) -> int:
     from ragkit.types import Progress
 
-    printer = ProgressPrinter(quiet=quiet, shown=partial(name, rag))
     counted = count(1)
-    found = plan(progress=lambda planned: printer(Progress("plan", planned.path, next(counted))))
-    printer.clear()
+    with printer:
+        found = plan(
+            progress=lambda planned: printer(Progress("plan", planned.path, next(counted)))
+        )
     if as_json:
         keys = ("path", "action", "reason")
         files = [
@@ -188,7 +198,7 @@ def _dry_run(rag: Rag, plan: Callable[..., Plan], as_json: bool, *, quiet: bool)
             for p in found.files
         ]
         counts = ("passages", "texts", "tokens", "requests", "seconds")
-        estimate = {key: getattr(found, key) for key in counts}
+        estimate = {"files": len(_to_read(found)), **{n: getattr(found, n) for n in counts}}
         print_json({"files": files, "estimate": estimate})
         return 0
     rows = [
@@ -199,8 +209,15 @@ def _dry_run(rag: Rag, plan: Callable[..., Plan], as_json: bool, *, quiet: bool)
     costs = [f"about {found.tokens} tokens"]
     costs += [f"{found.requests} requests"] if found.requests else []
     costs += [f"about {duration(found.seconds)}"] if found.seconds else []
-    click.echo(f"\n{found.passages} passages, {found.texts} to embed: {', '.join(costs)}")
+    actions = Counter(planned.action for planned in found.files)
+    told = ", ".join(f"{actions[action]} {word}" for action, word in ACTIONS.items())
+    click.echo(f"\n{len(_to_read(found))} files to read: {told}")
+    click.echo(f"{found.passages} passages, {found.texts} to embed: {', '.join(costs)}")
     return 0
+
+
+def _to_read(found: Plan) -> list[Planned]:
+    return [planned for planned in found.files if planned.action in ("new", "changed")]
 
 
 @cli.command(short_help="Say what the index holds.")

@@ -22,7 +22,8 @@ from ragkit.cli.app import (
 )
 from ragkit.cli.completing import complete_models
 from ragkit.cli.facts import Facts, all_facts, context, running_json, running_now, stays
-from ragkit.cli.output import TransferPrinter, print_json, printable, size, table
+from ragkit.cli.output import print_json, printable, size, table
+from ragkit.cli.progress import TransferPrinter
 from ragkit.config import Settings
 from ragkit.errors import ModelNotFoundError, OllamaError
 

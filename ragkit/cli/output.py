@@ -1,4 +1,4 @@
-"""What commands print: JSON, tables, citations, progress."""
+"""What commands print: JSON, tables, citations."""
 
 from __future__ import annotations
 
@@ -6,27 +6,23 @@ import json
 import os
 import re
 import sys
-import time
-import unicodedata
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from ragkit.cli.wrapping import columns_of, terminal_columns, width, wrapped
 from ragkit.text.surrogates import encodable
 
 if TYPE_CHECKING:
-    from ragkit.ollama.transfers import Transfer
     from ragkit.query import Answer
     from ragkit.rag import Rag
-    from ragkit.types import Citation, Failure, Hit, Progress
+    from ragkit.types import Citation, Failure, Hit
 
-EVERY_S = 5.0  # between lines of progress where there is no terminal
-RATE_OVER_S = 15.0  # a pull's rate is that of so many seconds: networks change
-BAR = 20  # cells
+LEAST_COLUMNS = 12  # of a table's last column, below which it is left to the terminal
 
 
 def print_json(value: object) -> None:
@@ -168,6 +164,8 @@ def citation_line(rag: Rag, citation: Citation) -> str:
 def table(rows: Iterable[Sequence[object]], head: Sequence[str]) -> str:
     """Return rows under a head, columns aligned; a Chinese character is two columns wide.
 
+    On a terminal the last column goes on below itself where it is too long.
+
     >>> print(table([("说明.md", 3), ("a.md", 12)], ("path", "chunks")))
     path     chunks
     说明.md  3
@@ -176,19 +174,25 @@ def table(rows: Iterable[Sequence[object]], head: Sequence[str]) -> str:
     cells = [
         [printable(str("" if cell is None else cell)) for cell in row] for row in (head, *rows)
     ]
-    widths = [max(_width(row[i]) for row in cells) for i in range(len(head))]
+    widths = [max(width(row[i]) for row in cells) for i in range(len(head))]
+    before = sum(widths[:-1]) + 2 * len(widths[:-1])  # columns, of the last one
+    columns = terminal_columns()
+    room = columns if columns and columns - before >= LEAST_COLUMNS else None
     lines = []
-    for row in cells:
-        padded = [cell + " " * (w - _width(cell)) for cell, w in zip(row, widths, strict=True)]
-        lines.append("  ".join(padded).rstrip())
+    for *row, last in cells:
+        padded = [cell + " " * (w - width(cell)) for cell, w in zip(row, widths, strict=False)]
+        lines.append("  ".join([*padded, wrapped(last, room, indent=before)]).rstrip())
     return "\n".join(lines)
 
 
-def _width(text: str) -> int:
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
-        for c in text
-    )
+def clipped(text: str, columns: int) -> str:
+    """Return the beginning of a text that fits in so many columns.
+
+    >>> clipped("说明.md", 5), clipped("说明.md", 3)
+    ('说明.', '说')
+    """
+    taken = accumulate(map(columns_of, text))
+    return text[: sum(sofar <= columns for sofar in taken)]
 
 
 def size(count: float) -> str:
@@ -220,96 +224,3 @@ def duration(seconds: float) -> str:
     ('1 s', '75 s', '150 min')
     """
     return f"{max(round(seconds), 1)} s" if seconds < 100 else f"{round(seconds / 60)} min"
-
-
-class OneLine:
-    """A line that is drawn over itself on a terminal; elsewhere one every few seconds."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._quiet = quiet
-        self.is_drawn = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-        self._began = self._last = time.monotonic()
-
-    def show(self, line: Callable[[float], str]) -> None:
-        """Show what ``line`` makes of the seconds since the beginning, if it is time to."""
-        now = time.monotonic()
-        if self._quiet or now - self._last < (0.1 if self.is_drawn else EVERY_S):
-            return
-        self._last = now
-        text = printable(line(now - self._began))
-        if self.is_drawn:
-            columns = os.get_terminal_size(sys.stderr.fileno()).columns
-            click.echo("\r\x1b[K" + text[: columns - 1], nl=False, err=True)
-        else:
-            click.echo(text, err=True)
-
-    def clear(self) -> None:
-        """Take the line off the terminal."""
-        if self.is_drawn and not self._quiet:
-            click.echo("\r\x1b[K", nl=False, err=True)
-
-
-class ProgressPrinter:
-    """Shows how far an ingest is."""
-
-    def __init__(self, *, quiet: bool, shown: Callable[[str], str] = str) -> None:
-        self._line = OneLine(quiet=quiet)
-        self._shown = shown  # turns a stored path into what is printed
-        self.clear = self._line.clear
-
-    def __call__(self, step: Progress) -> None:
-        """Show a step, if it is time to."""
-        if step.stage == "stop":  # said at once, whatever was drawn
-            self.clear()
-            click.echo("finishing the request under way; Ctrl-C again stops at once", err=True)
-        else:
-            self._line.show(lambda seconds: self.line(step, seconds))
-
-    def line(self, step: Progress, seconds: float) -> str:
-        """Return what is said of a step: done and total, rate, time left, the file in hand."""
-        if step.stage == "walk":
-            return "looking for files"
-        if step.stage == "wait":
-            return f"waiting for the other process, {seconds:.0f} s"
-        if step.stage == "plan":
-            return f"{step.files_done} files looked at: {self._shown(step.path)}"
-        if step.stage == "publish":
-            return "writing the search files"
-        rate = step.bytes_done / max(seconds, 1e-6)
-        left = (step.bytes_total - step.bytes_done) / max(rate, 1.0)
-        return (
-            f"{step.files_done}/{step.files_total} files, {step.report.embedded} texts embedded,"
-            f" {size(rate)}/s, {left:.0f} s left"
-            + (f": {self._shown(step.path)}" if step.path else "")
-        )
-
-
-class TransferPrinter:
-    """Shows how far a pull is: a bar on a terminal, the share, the rate, the time left."""
-
-    def __init__(self, name: str, *, quiet: bool) -> None:
-        self._name = name
-        self._line = OneLine(quiet=quiet)
-        self._seen = deque([(0.0, 0)])  # (seconds, bytes moved) of the last lines
-        self.clear = self._line.clear
-
-    def __call__(self, transfer: Transfer) -> None:
-        """Show how far it is, if it is time to."""
-        self._line.show(lambda seconds: self.line(transfer, seconds))
-
-    def line(self, transfer: Transfer, seconds: float) -> str:
-        """Return what is said of a transfer. The rate is that of the last seconds."""
-        self._seen.append((seconds, transfer.moved))
-        while len(self._seen) > 2 and seconds - self._seen[0][0] > RATE_OVER_S:
-            self._seen.popleft()
-        if not transfer.total or transfer.done >= transfer.total:
-            return f"{self._name}: {transfer.status}"
-        since, moved = self._seen[0]
-        rate = (transfer.moved - moved) / max(seconds - since, 1e-6)
-        share = transfer.done / transfer.total
-        bar = f" [{'#' * int(share * BAR):-<{BAR}}]" if self._line.is_drawn else ""
-        left = f", {duration((transfer.total - transfer.done) / rate)} left" if rate else ""
-        return (
-            f"{self._name}:{bar} {int(share * 100)}% of {size(transfer.total)},"
-            f" {size(rate)}/s{left}"
-        )

@@ -19,12 +19,13 @@ from ragkit.config import (
     OLLAMA,
     Settings,
     read_file,
-    refuse_addresses,
+    refuse_keys,
     require_known,
     user_file,
 )
 from ragkit.errors import ConfigError, IndexMissingError, IndexWriteError
 from ragkit.settings_file import with_setting, without_setting
+from ragkit.trust import is_own, trust
 
 SECRET = "api_key"
 HIDDEN = "(set; not shown)"
@@ -114,8 +115,10 @@ def set_(name: str, value: str, file_index: str | None, as_json: bool) -> None:
     require_known(name, "config set")
     file = _file(file_index)
     if file_index is not None:
-        refuse_addresses({name: value}, file)
+        refuse_keys({name: value}, file)
     settings = Settings.load(env={}, given={name: value})
+    if file_index is not None and name == "host":  # who types it has confirmed it
+        remember(settings.host, Path(file_index))
     _write(file, with_setting(_text(file), name, getattr(settings, name)), is_secret=name == SECRET)
     if as_json:
         print_json({"name": name, "file": str(file)})
@@ -155,6 +158,21 @@ def _tell_stronger(name: str, file: Path) -> None:
     variables = [f"RAGKIT_{name.upper()}", *(v for v, sets in OLLAMA.items() if sets == name)]
     if variable := next(filter(os.environ.__contains__, variables), None):
         notice(f"{variable} is set too, and wins over {_place(file)}")
+
+
+def remember(host: str, index: Path) -> None:
+    """Remember that the user wants an index to name a server.
+
+    Raises:
+        IndexWriteError: no space, no permission.
+    """
+    own = _file(None).parent
+    if is_own(host):
+        return
+    try:
+        trust(host, index=index, own=own)
+    except OSError as error:
+        raise _cannot_write(own, error) from error
 
 
 def _file(index: str | None) -> Path:
@@ -202,10 +220,13 @@ def _write(file: Path, text: str, *, is_secret: bool = False) -> None:
             new.chmod(0o600 if is_secret else mode)
             new.replace(target)
     except OSError as error:
-        raise IndexWriteError(
-            f"cannot write {_place(file)}: {error.strerror}",
-            hint="see the rights and the space there",
-        ) from error
+        raise _cannot_write(file, error) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> IndexWriteError:
+    return IndexWriteError(
+        f"cannot write {_place(path)}: {error.strerror}", hint="see the rights and the space there"
+    )
 
 
 @cli.command(short_help="Print what makes the shell complete commands and models.")

@@ -11,7 +11,8 @@ from ragkit.chunking import text_in_context
 from ragkit.errors import LoadError
 from ragkit.index.folder import Index
 from ragkit.index.survey import Survey
-from ragkit.loading import is_binary, load, oversize
+from ragkit.loading import oversize
+from ragkit.loading.own import BUILT_IN, Loaders
 from ragkit.loading.walk import Found
 from ragkit.protocols import Chunker
 from ragkit.text.tokens import estimate_tokens
@@ -38,6 +39,7 @@ def plan(
     stored: Callable[[str | Path], str],
     chunker: Chunker,
     max_file_bytes: int,
+    loaders: Loaders = BUILT_IN,
 ) -> Iterator[Planned]:
     """Yield what would be done; new and changed files are read and cut, and come last.
 
@@ -47,6 +49,7 @@ def plan(
         stored: turns a path into the form the catalog keeps.
         chunker: cuts documents into chunks.
         max_file_bytes: larger files would be refused.
+        loaders: which read the files.
     """
     for path in surveyed.unchanged:
         yield Planned(path, "unchanged")
@@ -63,7 +66,7 @@ def plan(
     for found in surveyed.fresh:
         path = stored(found.path)
         action = "changed" if path in surveyed.sources else "new"
-        yield _read(found, path, action, index, chunker, max_file_bytes, seen)
+        yield _read(found, path, action, index, chunker, max_file_bytes, loaders, seen)
 
 
 def _read(
@@ -73,6 +76,7 @@ def _read(
     index: Index | None,
     chunker: Chunker,
     max_file_bytes: int,
+    loaders: Loaders,
     seen: set[bytes],
 ) -> Planned:
     suffix = PurePosixPath(path).suffix.lower()
@@ -80,14 +84,17 @@ def _read(
         return Planned(path, "fail", reason)
     try:
         data = Path(found.path).read_bytes()
-        if reason := is_binary(data, suffix=suffix):
+        if reason := loaders.is_binary(data, suffix=suffix):
             return Planned(path, "skip", reason)
-        document = load(data, suffix=suffix)
+        document = loaders.load(data, suffix=suffix)
+        chunks = list(chunker(document))
     except LoadError as error:
         return Planned(path, "fail", error.message)
     except OSError as error:
         return Planned(path, "fail", error.strerror or str(error))
-    texts = [text_in_context(document.title, chunk) for chunk in chunker(document)]
+    except Exception as error:  # noqa: BLE001 - of a loader or chunker: as in an ingest
+        return Planned(path, "fail", f"{type(error).__name__}: {error}")
+    texts = [text_in_context(document.title, chunk) for chunk in chunks]
     fingerprint = index.maker.fingerprint if index else ""
     keys = {digest_of(fingerprint.encode(), text.encode()): text for text in texts}
     known = index.catalog.vectors.ids(keys) if index else {}

@@ -10,11 +10,16 @@ from pathlib import Path, PurePosixPath
 from ragkit.catalog import Source
 from ragkit.errors import NoSuchPathError, NothingFoundError
 from ragkit.index.folder import Index
-from ragkit.loading import BINARY_SUFFIXES
+from ragkit.loading.own import BUILT_IN, OWN, Loaders
 from ragkit.loading.walk import HIDDEN, Found, walk
 from ragkit.types import Failure, Skipped
 
+NOT_AT_HAND = (
+    "the loader that {0} files were read by is not at hand: give it in Python,"
+    " Rag(index, loaders={{'{0}': ...}}), or drop them all with 'ragkit rm'"
+)
 STAYS = "it held stay in the index until 'ragkit rm' drops them"
+OWN_LOADERS = "own_loaders"  # of the catalog's facts: whether there ever was one
 SAME_TICK_NS = 2_000_000_000  # a file changed this shortly before it was read is read again
 
 
@@ -71,6 +76,7 @@ def survey(
     stored: Callable[[str | Path], str],
     reread: bool = False,
     retry_failed: bool = False,
+    loaders: Loaders = BUILT_IN,
 ) -> Survey:
     """Look at every file below ``roots``; read none.
 
@@ -80,11 +86,15 @@ def survey(
         stored: turns a path into the form the catalog keeps.
         reread: treat every file as changed.
         retry_failed: treat what failed before as changed, and leave all else alone.
+        loaders: which read the files.
     """
     sources, damaged = index.catalog.texts.sources() if index else ({}, [])
     known = index.catalog.ledger.roots() if index else []
     waiting = index.catalog.texts.waiting() if index else {}
     before = _Before.of(index)
+    again = reread or retry_failed
+    kinds = _read_by_own(index, sources, loaders)
+    lost = {_suffix(path) for path in kinds} - loaders.own.keys()
     fresh: list[Found] = []
     unchanged: list[str] = []
     skipped: list[Skipped] = []
@@ -108,18 +118,26 @@ def survey(
             empty = False
             if path in seen:
                 continue
-            if splitext(path)[1].lower() in BINARY_SUFFIXES:  # noqa: PTH122 - on plain strings
+            suffix = _suffix(path)
+            if loaders.is_binary_by_name(suffix) and suffix not in lost:
                 skipped.append(Skipped(path, "binary, by its name"))
                 continue
             seen.add(path)
             source = sources.get(path)
-            if retry_failed:
-                if before.failed(path):
-                    fresh.append(found)
-            elif not reread and before.gave_up(found, path):
+            if retry_failed and not before.failed(path):
+                continue
+            if not again and before.gave_up(found, path):
                 before.remembered.add(path)
-            elif source and not reread and source.content not in waiting and _same(found, source):
+            elif (
+                source
+                and not again
+                and source.content not in waiting
+                and (suffix not in loaders.own or kinds.get(path) == loaders.type_of(suffix))
+                and _same(found, source, tick_ns=0 if suffix in lost else SAME_TICK_NS)
+            ):
                 unchanged.append(path)
+            elif suffix in lost:
+                failed.append(Failure(path, "read", NOT_AT_HAND.format(suffix), permanent=False))
             else:
                 fresh.append(found)
         (walked if not empty else bare).append(stored(root))
@@ -152,6 +170,22 @@ def survey(
         tuple(notes),
         before.still(unchanged),
     )
+
+
+def _suffix(path: str) -> str:
+    return splitext(path)[1].lower()  # noqa: PTH122 - on plain strings
+
+
+def _read_by_own(
+    index: Index | None, sources: dict[str, Source], loaders: Loaders
+) -> dict[str, str]:
+    """Return the sources that a loader of one's own has read, and the type it is kept under."""
+    if index is None or not (loaders.own or index.catalog.ledger.meta(OWN_LOADERS)):
+        return {}
+    kinds = index.catalog.texts.types_like(OWN)
+    return {
+        path: kinds[source.content] for path, source in sources.items() if source.content in kinds
+    }
 
 
 def _to_drop(known: Sequence[str], damaged: Sequence[str], roots: Sequence[str]) -> list[str]:
@@ -205,11 +239,11 @@ class _Before:
         )
 
 
-def _same(found: Found, known: Source) -> bool:
+def _same(found: Found, known: Source, *, tick_ns: int) -> bool:
     return (
         found.size == known.size
         and found.mtime_ns == known.mtime_ns
-        and found.mtime_ns + SAME_TICK_NS < known.seen_ns
+        and found.mtime_ns + tick_ns < known.seen_ns
     )
 
 

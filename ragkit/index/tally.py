@@ -17,6 +17,7 @@ class Tally:
         self._bytes_total = sum(found.size for found in surveyed.fresh)
         self._files_done = self._bytes_done = 0
         given_up = [failure for failure in surveyed.remembered if failure.page is None]
+        self._texts_done = self._texts_known = 0
         self.report = IngestReport(
             files=len(surveyed.fresh) + len(surveyed.unchanged) + len(given_up),
             unchanged=len(surveyed.unchanged),
@@ -36,6 +37,8 @@ class Tally:
             self._bytes_done,
             self._bytes_total,
             self.report,
+            self._texts_done,
+            self._texts_known,
         )
 
     def took(self, size: int) -> None:
@@ -46,7 +49,7 @@ class Tally:
     def stored(self, path: str, kind: str, document: Document | None, chunks: int) -> None:
         """Count a file as "new", "changed" or "unchanged"; without a document it was known."""
         report = self.report
-        report = replace(report, **{kind: getattr(report, kind) + 1})
+        report = replace(report, read=report.read + 1, **{kind: getattr(report, kind) + 1})
         if document is not None:
             blank = len(document.pages_without_text)
             report = replace(
@@ -57,8 +60,13 @@ class Tally:
             )
         self.report = report
 
-    def embedded(self, count: int) -> None:
-        """Count texts as embedded."""
+    def to_embed(self, count: int) -> None:
+        """Count texts as waiting for the embedder."""
+        self._texts_known += count
+
+    def embedded(self, count: int, *, of: int) -> None:
+        """Count texts as embedded, of those that the embedder is done with."""
+        self._texts_done += of
         self.report = replace(self.report, embedded=self.report.embedded + count)
 
     def removed(self, count: int) -> None:

@@ -24,7 +24,7 @@ from ragkit.errors import (
 from ragkit.extras import install_hint
 from ragkit.index import folder as folders
 from ragkit.index.folder import PACE, Index
-from ragkit.protocols import Answerer, Chunker, Embedder
+from ragkit.protocols import Answerer, Chunker, Embedder, PromptBuilder
 from ragkit.text.tokens import estimate_tokens
 
 if TYPE_CHECKING:
@@ -61,12 +61,14 @@ class Parts:
         embedder: Embedder | None,
         answerer: Answerer | None,
         chunker: Chunker | None,
+        prompt: PromptBuilder | None,
     ) -> None:
         self._settings = settings
         self._notify = notify
         self._own_embedder = embedder
         self._own_answerer = answerer
         self._own_chunker = chunker
+        self._own_prompt = prompt
         self._embedder: tuple[folders.Maker, float, Embedder] | None = None  # since when
         self._answerer: Answerer | None = None
         self._client: Client | None = None
@@ -282,6 +284,7 @@ class Parts:
     def _prompted(self, chosen: Chosen) -> PromptedAnswerer:
         from ragkit.chat_models.ollama import OllamaChatModel
         from ragkit.chat_models.prompted import PromptedAnswerer
+        from ragkit.prompting import build_prompt
 
         settings = self._settings
         model = OllamaChatModel(
@@ -291,7 +294,10 @@ class Parts:
             keep_alive=settings.keep_alive or None,
         )
         return PromptedAnswerer(
-            model, budget_tokens=settings.budget_tokens, answer_tokens=settings.answer_tokens
+            model,
+            budget_tokens=settings.budget_tokens,
+            answer_tokens=settings.answer_tokens,
+            prompt=self._own_prompt or build_prompt,
         )
 
     def _choose(self, wanted: str, default: str, capability: Capability) -> Chosen:

@@ -11,7 +11,7 @@ Why one file: every verb of the library stands here, most of them a few lines.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -24,13 +24,14 @@ from ragkit.config import Settings
 from ragkit.errors import ConfigError, IndexMissingError, IndexStaleError, OllamaUnreachableError
 from ragkit.index import folder as folders
 from ragkit.index.lock import WriterLock
-from ragkit.protocols import Answerer, Chunker, Embedder
+from ragkit.protocols import Answerer, Chunker, Embedder, Loader, PromptBuilder
 from ragkit.rag.parts import AWAY, NO_VECTOR, Notify, Parts, log
 from ragkit.types import Check, Hit, IngestReport, Listed, Progress, Status
 
 if TYPE_CHECKING:
     from ragkit.index.plan import Plan, Planned
     from ragkit.index.snapshot import Reader
+    from ragkit.loading.own import Loaders
     from ragkit.query import Answer, Found
 
 WAIT_S = 0.5  # between two looks at an index that another process writes to
@@ -45,6 +46,9 @@ class Rag:
         embedder: your own, instead of the one the index was made with.
         answerer: your own, instead of the one the settings name.
         chunker: your own, instead of ``StructureChunker``.
+        loaders: functions of your own that make a document of a file's bytes, by suffix:
+            ``{".eml": read_mail}``. They come before the built-in ones.
+        prompt: your own way to word what a chat model is asked, instead of ``build_prompt``.
         notify: told what is to be said beside the results, such as the model that was picked; by
             default it goes to the logger "ragkit".
         settings: any field of ``Settings``, such as ``offline=True``.
@@ -57,6 +61,8 @@ class Rag:
         embedder: Embedder | None = None,
         answerer: Answerer | None = None,
         chunker: Chunker | None = None,
+        loaders: Mapping[str, Loader] | None = None,
+        prompt: PromptBuilder | None = None,
         notify: Notify = log,
         **settings: object,
     ) -> None:
@@ -64,8 +70,16 @@ class Rag:
         self._given = settings
         self.settings = Settings.load(self._home, given=settings)
         self._parts = Parts(
-            self.settings, notify, embedder=embedder, answerer=answerer, chunker=chunker
+            self.settings,
+            notify,
+            embedder=embedder,
+            answerer=answerer,
+            chunker=chunker,
+            prompt=prompt,
         )
+        self._own_loaders = dict(loaders or {})
+        if loaders:
+            self._loaders()  # refuses what is no suffix
         self._notify = notify
         self._told: set[str] = set()
         self._readers: dict[Thread, Reader] = {}
@@ -107,7 +121,7 @@ class Rag:
                 settings name. Until that is done passages are found by their words.
             retry_failed: read what failed before again, also what failed for good, and only that.
             wait: for another process that writes to the index, instead of failing.
-            progress: called after each file, and while the embedder is waited for.
+            progress: called before each file, and while the embedder is waited for.
 
         Raises:
             NoSuchPathError: a path does not exist.
@@ -134,7 +148,7 @@ class Rag:
         retry_failed: bool = False,
         wait: bool = False,
     ) -> Generator[Progress, None, None]:
-        """Do what ``ingest`` does, and yield after each file; the last report is the whole one.
+        """Do what ``ingest`` does, and yield before each file; the last report is the whole one.
 
         Closed before its end, it keeps what was embedded by then.
         """
@@ -172,7 +186,7 @@ class Rag:
         exists = (folder / CATALOG).is_file()
         if not exists:
             stored = partial(folders.stored_path, base=folder.parent)
-            found = survey(None, roots, stored=stored)
+            found = survey(None, roots, stored=stored, loaders=self._loaders())
             if not found.fresh and not found.failed:  # no index is made of nothing
                 yield Progress("done", report=IngestReport(skipped=found.skipped))
                 return
@@ -199,6 +213,7 @@ class Rag:
                 max_file_bytes=self.settings.max_file_mb * 1_000_000,
                 reread=reread,
                 retry_failed=retry_failed,
+                loaders=self._loaders(),
             )
 
     def _require_retry(self, retry_failed: bool, others_too: bool) -> None:
@@ -210,6 +225,11 @@ class Rag:
                 "retry_failed reads only what failed, reread and reembed all files",
                 hint="leave one of them out",
             )
+
+    def _loaders(self) -> Loaders:
+        from ragkit.loading.own import Loaders
+
+        return Loaders(self._own_loaders)
 
     def _chunk_tokens(self, index: folders.Index) -> int:
         """Return the index's chunk size, unless another was asked for."""
@@ -282,7 +302,12 @@ class Rag:
         stored = partial(folders.stored_path, base=self._home.parent)
         tokens = self._chunk_tokens(index) if index else self.settings.chunk_tokens
         found = survey(
-            index, roots, stored=stored, reread=reread or reembed, retry_failed=retry_failed
+            index,
+            roots,
+            stored=stored,
+            reread=reread or reembed,
+            retry_failed=retry_failed,
+            loaders=self._loaders(),
         )
         planned = plan(
             found,
@@ -290,6 +315,7 @@ class Rag:
             stored=stored,
             chunker=self._parts.chunker(tokens),
             max_file_bytes=self.settings.max_file_mb * 1_000_000,
+            loaders=self._loaders(),
         )
         return summed(
             planned,
