@@ -866,6 +866,7 @@ def test_each_stage_has_its_line() -> None:
     assert printer.line(step, 1) == "3 files looked at: docs/a.md"
     step = Progress("embed", "", 3, 10, 300_000, 1_000_000)
     assert printer.line(step, 1) == "3/10 files, 0 texts embedded, 300.0 kB/s, 2 s left"
+    assert printer.line(Progress("wait"), 3) == "waiting for the other process, 3 s"
 
 
 def test_a_pipe_gets_a_line_now_and_then(
