@@ -7,6 +7,8 @@ import os
 import pty
 import shlex
 import subprocess
+import sys
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import pytest
@@ -215,6 +217,21 @@ def test_a_person_is_asked_once(home: Path, ollama: Server) -> None:
     code, out, said = session("ask", "Who opened the bridge?", answer="n\n")
     assert (code, "[y/N]" in said) == (0, False)
     assert run(["search", "bridge"]) == 0  # without a terminal too, from now on
+
+
+@pytest.mark.parametrize(("answer", "code"), [("n\n", 2), ("y\n", 0)])
+def test_a_person_is_asked_within_this_process(
+    home: Path, answer: str, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named(FOREIGN)
+    ours, theirs = pty.openpty()
+    os.write(ours, answer.encode())
+    with os.fdopen(os.dup(theirs), "w") as stderr, os.fdopen(theirs) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        with redirect_stderr(stderr):
+            assert run(["config"]) == code
+    os.close(ours)
+    assert is_trusted(FOREIGN, index=Path(".ragkit"), own=home) == (code == 0)
 
 
 def test_a_pipe_is_not_asked(home: Path) -> None:
