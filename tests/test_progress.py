@@ -117,6 +117,7 @@ def test_each_stage_has_its_line_and_its_slow_one() -> None:
     assert line(embed, 1) == said
     assert line(embed, 1, held_s=150).startswith(f"{said}: the embedder works, for 2 min now")
     assert line(PUBLISH, 9, held_s=9) == "writing the search files, for 9 s now"
+    assert line(Progress("wait"), 3) == "waiting for the other process, 3 s"
 
 
 def test_the_time_left_counts_the_texts_that_wait() -> None:

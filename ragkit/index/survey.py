@@ -95,6 +95,16 @@ def survey(
     again = reread or retry_failed
     kinds = _read_by_own(index, sources, loaders)
     lost = {_suffix(path) for path in kinds} - loaders.own.keys()
+
+    def is_as_read(found: Found, path: str, suffix: str) -> bool:
+        source = sources.get(path)
+        return (
+            source is not None
+            and source.content not in waiting
+            and (suffix not in loaders.own or kinds.get(path) == loaders.type_of(suffix))
+            and _same(found, source, tick_ns=0 if suffix in lost else SAME_TICK_NS)
+        )
+
     fresh: list[Found] = []
     unchanged: list[str] = []
     skipped: list[Skipped] = []
@@ -123,18 +133,11 @@ def survey(
                 skipped.append(Skipped(path, "binary, by its name"))
                 continue
             seen.add(path)
-            source = sources.get(path)
             if retry_failed and not before.failed(path):
                 continue
             if not again and before.gave_up(found, path):
                 before.remembered.add(path)
-            elif (
-                source
-                and not again
-                and source.content not in waiting
-                and (suffix not in loaders.own or kinds.get(path) == loaders.type_of(suffix))
-                and _same(found, source, tick_ns=0 if suffix in lost else SAME_TICK_NS)
-            ):
+            elif not again and is_as_read(found, path, suffix):
                 unchanged.append(path)
             elif suffix in lost:
                 failed.append(Failure(path, "read", NOT_AT_HAND.format(suffix), permanent=False))
