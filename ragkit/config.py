@@ -27,7 +27,7 @@ CHOICES = {
 }
 LEASTS = {
     "chunk_tokens": 20, "max_file_mb": 1, "k": 1, "candidates": 1, "strictness": 0,
-    "budget_tokens": 100, "answer_tokens": 1, "timeout_s": 1,
+    "budget_tokens": 100, "answer_tokens": 1, "timeout_s": 1, "load_timeout_s": 1,
 }  # fmt: skip
 OLLAMA = {"OLLAMA_HOST": "host", "OLLAMA_KEEP_ALIVE": "keep_alive"}  # variables it has itself
 
@@ -47,7 +47,8 @@ class Settings:
     options: Mapping[str, object] = field(default_factory=dict)  # of the model that answers
     query_prefix: str = "auto"  # before questions; "auto" is what the model is known to want
     document_prefix: str = "auto"  # before passages; fixed once an index is made
-    timeout_s: float = 600.0  # to the next piece of a reply; loading a model takes minutes
+    timeout_s: float = 600.0  # to the next piece of a reply
+    load_timeout_s: float = 600.0  # of a request that a model has to be loaded for, if it is more
     budget_tokens: int = 2000  # most tokens of passages and question in a prompt, estimated
     answer_tokens: int = 1024  # most tokens of an answer
     chunk_tokens: int = 200  # most tokens of a chunk, estimated

@@ -4,4 +4,6 @@
 * ``ollama``: a model of an Ollama server
 * ``checked``: of any embedder, held against what they must be
 * ``batches``: which text a failing batch failed on
+* ``load``: how many texts a server is sent at once
+* ``at_once``: several requests at once, and an interrupt meanwhile
 """

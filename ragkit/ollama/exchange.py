@@ -54,6 +54,12 @@ class Policy:
     timeout_s: float = 600.0  # to the next piece of a stream, or for a whole reply
     retries: int = 4  # where the server is busy; a broken connection or model is tried once more
     backoff_s: float = 1.0  # before the first of them; before each other twice the last
+    waits_when_busy: bool = True  # else that is raised at once, for who waits in ways of its own
+
+    def busy_wait_s(self, tries: int) -> float:
+        """Return how long to wait after so many tries of a server that is busy."""
+        wait_s = self.backoff_s * 2.0 ** min(tries - 1, 9)
+        return min(wait_s, MOST_WAIT_S) * random.uniform(0.5, 1.5)
 
 
 class Exchange(Generic[T]):
@@ -223,9 +229,8 @@ class Exchange(Generic[T]):
         if self._emitted or self._tries > self._policy.retries:
             return False
         if isinstance(told, OllamaBusyError):
-            wait_s = self._policy.backoff_s * 2.0 ** min(self._tries - 1, 9)
-            self.wait_s = min(wait_s, MOST_WAIT_S) * random.uniform(0.5, 1.5)
-            return True
+            self.wait_s = self._policy.busy_wait_s(self._tries)
+            return self._policy.waits_when_busy
         if isinstance(told, ModelCrashError):
             self.wait_s = self._policy.backoff_s  # the server starts another in the meantime
             return self._tries == 1

@@ -30,7 +30,7 @@ from ragkit.text.tokens import estimate_tokens
 if TYPE_CHECKING:
     from ragkit.chat_models.prompted import PromptedAnswerer
     from ragkit.embedding.ollama import Endpoint, OllamaEmbedder
-    from ragkit.ollama import Client
+    from ragkit.ollama import Client, ModelInfo
     from ragkit.ollama.installed import Capability, Chosen
     from ragkit.types import Check
 
@@ -138,7 +138,9 @@ class Parts:
                         f" (needs the extra: {install_hint('offline')})"
                     )
                 raise
-            embedder = self._served(chosen.name, index if served else None, anew=anew)
+            embedder = self._served(
+                chosen.name, index if served else None, anew=anew, info=chosen.info
+            )
         finally:
             if index:
                 index.close()
@@ -222,7 +224,14 @@ class Parts:
             with index.catalog.transaction():
                 index.catalog.ledger.set_meta(PARAMETERS, json.dumps(served.parameters))
 
-    def _served(self, name: str, index: Index | None, *, anew: bool = False) -> OllamaEmbedder:
+    def _served(
+        self,
+        name: str,
+        index: Index | None,
+        *,
+        anew: bool = False,
+        info: ModelInfo | None = None,
+    ) -> OllamaEmbedder:
         from ragkit.embedding.ollama import OllamaEmbedder
         from ragkit.ollama.installed import canonical
         from ragkit.prefixes import Prefixes, prefixes_for
@@ -247,6 +256,8 @@ class Parts:
             endpoint=cast("Endpoint", settings.endpoint),
             options={**(known.get("options") or {}), **settings.embed_options},
             keep_alive=settings.keep_alive or None,
+            load_timeout_s=settings.load_timeout_s,
+            info=info,
         )
 
     def _say_flaws(self, embedder: OllamaEmbedder) -> None:
