@@ -153,7 +153,7 @@ def test_without_a_command_it_says_what_to_do_first(
 # Flags that are no settings: what a command is to do this once, or where it is to look.
 NO_SETTINGS = {
     "no_probe",
-    "as_json", "quiet", "verbose", "help", "version", "batch", "dry_run", "reread", "reembed",
+    "as_json", "quiet", "verbose", "help", "version", "batch", "dry_run", "reread", "reindex",
     "insecure", "base", "system", "parameters", "file_index",
 }  # fmt: skip
 OTHER_NAMES = {"index": "RAGKIT_INDEX"}

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 FAILED, DAMAGED = 6, 5
 WAITING = "{} passages without vectors: found by their words, 'ragkit ingest' embeds them"
+BEGUN = "{1} texts embedded with {0}: 'ragkit ingest --reindex' goes on"
 SHOWN = 5  # lines of skipped or failed files without -v
 
 
@@ -51,7 +52,7 @@ SHOWN = 5  # lines of skipped or failed files without -v
 @server_options("embed_options")
 @click.option("--dry-run", is_flag=True, help="Say what would be read and skipped; write nothing.")
 @click.option("--reread", is_flag=True, help="Read files that seem unchanged too.")
-@click.option("--reembed", is_flag=True, help="Embed all passages anew, also with another model.")
+@click.option("--reindex", is_flag=True, help="Embed all passages anew, also with another model.")
 @click.option("--max-file-mb", type=int, help="Refuse larger files.  [default: 64]")
 @json_option
 @quiet_option
@@ -61,7 +62,7 @@ def ingest(
     index: str | None,
     dry_run: bool,
     reread: bool,
-    reembed: bool,
+    reindex: bool,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -71,23 +72,25 @@ def ingest(
 
     New and changed files are read, vanished ones leave the index, unchanged ones cost a look.
     Files that .gitignore or .ragkitignore name, hidden ones and binaries are skipped.
+    With --reindex the old vectors answer until all new ones are there; if stopped, it goes on.
 
     \b
         ragkit ingest ./docs
         ragkit ingest ./docs --embed-model bge-m3 --host gpu-box
         ragkit ingest ./docs --offline
         ragkit ingest ./docs --dry-run
+        ragkit ingest --reindex --embed-model bge-m3
     """
     from ragkit.rag import Rag
 
     with Rag(index, notify=notices(quiet=quiet), **settings) as rag:
         if dry_run:
             return _dry_run(
-                rag, paths, reread=reread, reembed=reembed, as_json=as_json, quiet=quiet
+                rag, paths, reread=reread, reindex=reindex, as_json=as_json, quiet=quiet
             )
         printer = ProgressPrinter(quiet=quiet, shown=partial(name, rag))
         try:
-            report = rag.ingest(*paths, reread=reread, reembed=reembed, progress=printer)
+            report = rag.ingest(*paths, reread=reread, reindex=reindex, progress=printer)
         finally:
             printer.clear()
         if as_json:
@@ -149,7 +152,7 @@ def _tell_some(lines: list[str], most: int | None, *, quiet: bool = False) -> No
 
 
 def _dry_run(
-    rag: Rag, paths: tuple[str, ...], *, reread: bool, reembed: bool, as_json: bool, quiet: bool
+    rag: Rag, paths: tuple[str, ...], *, reread: bool, reindex: bool, as_json: bool, quiet: bool
 ) -> int:
     from ragkit.types import Progress
 
@@ -158,7 +161,7 @@ def _dry_run(
     found = rag.plan(
         *paths,
         reread=reread,
-        reembed=reembed,
+        reindex=reindex,
         progress=lambda planned: printer(Progress("plan", planned.path, next(counted))),
     )
     printer.clear()
@@ -213,6 +216,7 @@ def status(index: str | None, as_json: bool) -> None:
                 if found.without_vectors
                 else []
             ),
+            *([("reindexing", BEGUN.format(*found.reindexing))] if found.reindexing else []),
             ("languages", ", ".join(found.languages)),
             ("size", size(found.bytes)),
             ("ingested", ", ".join(map(rag.shown_path, found.roots))),

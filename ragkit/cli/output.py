@@ -234,6 +234,11 @@ class ProgressPrinter:
             return "looking for files"
         if step.stage == "plan":
             return f"{step.files_done} files looked at: {self._shown(step.path)}"
+        if step.stage == "reindex":
+            rate = step.report.embedded / max(seconds, 1e-6)
+            return (
+                f"{step.files_done}/{step.files_total} passages embedded anew, {rate:.0f} texts/s"
+            )
         if step.stage == "publish":
             return "writing the search files"
         rate = step.bytes_done / max(seconds, 1e-6)

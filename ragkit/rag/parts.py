@@ -23,7 +23,7 @@ from ragkit.errors import (
 )
 from ragkit.extras import install_hint
 from ragkit.index import folder as folders
-from ragkit.index.folder import PACE, Index
+from ragkit.index.folder import PACE, PARAMETERS, Index
 from ragkit.protocols import Answerer, Chunker, Embedder
 from ragkit.text.tokens import estimate_tokens
 
@@ -40,7 +40,6 @@ AWAY = (OllamaUnreachableError, OllamaTimeoutError, OllamaBusyError)
 NO_VECTOR = (BadVectorError, ContextLengthError, ModelCrashError)  # of this question, perhaps
 AWAY_S = 30.0  # a server that was not there is left alone so long
 TRUSTED_S = 60.0  # then the server is asked again whether it is as it was
-PARAMETERS = "embedder_parameters"  # of the index: what its embedder is to be made with again
 
 Notify = Callable[[str], None]
 
@@ -112,7 +111,8 @@ class Parts:
 
         Args:
             folder: of the index, if there is one: its embedder is taken if no other is named.
-            anew: all is to be embedded again, so that the embedder need not be as it was.
+            anew: all is to be embedded again, so that the embedder need not be as it was; if that
+                was begun with one and none is named, it goes on with it.
 
         Raises:
             OllamaError: the server is away, or has no model that will do.
@@ -120,7 +120,7 @@ class Parts:
         if self._own_embedder is not None:
             return self._own_embedder
         settings = self._settings
-        index = folders.Index.open(folder) if folder else None
+        index = self._to_go_on_with(folder, anew=anew) if folder else None
         try:
             name = index.maker.embedder if index else ""
             served = name.startswith(SERVED)
@@ -146,6 +146,16 @@ class Parts:
                 index.close()
         self._say_flaws(embedder)
         return embedder
+
+    def _to_go_on_with(self, folder: Path, *, anew: bool) -> Index:
+        """Open the index in a folder, or what is being built beside it."""
+        from ragkit.index import beside
+
+        index = folders.Index.open(folder)
+        built = beside.begun(index) if anew else None
+        if built:
+            index.close()
+        return built or index
 
     def embedder(self, index: Index) -> Embedder:
         """Return the embedder that an index was made with.

@@ -90,7 +90,7 @@ class Rag:
         self,
         *paths: str | Path,
         reread: bool = False,
-        reembed: bool = False,
+        reindex: bool = False,
         progress: Callable[[Progress], None] | None = None,
     ) -> IngestReport:
         """Bring the index in step with files and folders; return what was done.
@@ -98,8 +98,8 @@ class Rag:
         Args:
             paths: files and folders; none means those given before.
             reread: read files that seem unchanged too, and write their rows anew.
-            reembed: drop all vectors first, and embed every passage with the embedder that the
-                settings name. Until that is done passages are found by their words.
+            reindex: embed every passage anew, with the embedder that the settings name, beside the
+                old vectors, which answer until all are there. One that was stopped goes on.
             progress: called after each file, and while the embedder is waited for.
 
         Raises:
@@ -109,19 +109,20 @@ class Rag:
             IndexLockedError: another process writes to the index.
             IndexWriteError: no space, no permission. What was finished is kept.
         """
-        with closing(self.ingesting(*paths, reread=reread, reembed=reembed)) as steps:
+        with closing(self.ingesting(*paths, reread=reread, reindex=reindex)) as steps:
             for step in steps:
                 if progress:
                     progress(step)
         return step.report
 
     def ingesting(
-        self, *paths: str | Path, reread: bool = False, reembed: bool = False
+        self, *paths: str | Path, reread: bool = False, reindex: bool = False
     ) -> Generator[Progress, None, None]:
         """Do what ``ingest`` does, and yield after each file; the last report is the whole one.
 
         Closed before its end, it keeps what was embedded by then.
         """
+        from ragkit.index import beside
         from ragkit.index.survey import require, survey
         from ragkit.ingest import ingest
 
@@ -135,7 +136,7 @@ class Rag:
             if not found.fresh and not found.failed:  # no index is made of nothing
                 yield Progress("done", report=IngestReport(skipped=found.skipped))
                 return
-        embedder = self._parts.embedder_to_ingest(folder if exists else None, anew=reembed)
+        embedder = self._parts.embedder_to_ingest(folder if exists else None, anew=reindex)
         maker = folders.Maker(
             embedder.name, embedder.fingerprint, embedder.dim, self.settings.chunk_tokens
         )
@@ -144,12 +145,14 @@ class Rag:
                 self._notify(f"making an index in {folders.NAME} of this folder")
             self.folder = folder
             maker = replace(maker, chunk_tokens=self._chunk_tokens(index))
-            if exists and reembed:
-                index.remake(maker, embedder)
+            was_cut_off = beside.tidy(index)
+            before = IngestReport()
+            if exists and reindex and not (was_cut_off and maker == index.maker):
+                before = yield from self._reindexing(index, maker, embedder)
             index.require(maker)
             index.admit(embedder)
             self._parts.remember(embedder, index)
-            yield from ingest(
+            steps = ingest(
                 index,
                 roots,
                 embedder=embedder,
@@ -157,6 +160,23 @@ class Rag:
                 max_file_bytes=self.settings.max_file_mb * 1_000_000,
                 reread=reread,
             )
+            yield from _after(before, steps) if before.chunks else steps
+
+    def _reindexing(
+        self, index: folders.Index, maker: folders.Maker, embedder: Embedder
+    ) -> Generator[Progress, None, IngestReport]:
+        """Give all passages of an index the vectors of an embedder; return what was done."""
+        from ragkit.index import beside
+        from ragkit.reindex import reindex
+
+        index.require_chunks(maker)
+        step = Progress("reindex")
+        with closing(beside.open_beside(index, maker, embedder)) as built:
+            self._parts.remember(embedder, built)
+            with closing(reindex(index, built, embedder=embedder)) as steps:
+                for step in steps:
+                    yield step
+        return step.report
 
     def _chunk_tokens(self, index: folders.Index) -> int:
         """Return the index's chunk size, unless another was asked for."""
@@ -182,7 +202,7 @@ class Rag:
         self,
         *paths: str | Path,
         reread: bool = False,
-        reembed: bool = False,
+        reindex: bool = False,
         progress: Callable[[Planned], None] | None = None,
     ) -> Plan:
         """Return what an ingest would do with each file, by path, and cost; write nothing.
@@ -193,33 +213,39 @@ class Rag:
         Args:
             paths: files and folders; none means those given before.
             reread: as ``ingest`` has it.
-            reembed: as ``ingest`` has it.
+            reindex: as ``ingest`` has it.
             progress: called after each file.
 
         Raises:
             NoSuchPathError: a path does not exist.
         """
+        from ragkit.index import beside
         from ragkit.index.plan import plan, summed
         from ragkit.index.survey import require, survey
 
         require([Path(path) for path in paths])
         roots = self._roots(paths)
         index = self.reader().index if (self._home / CATALOG).is_file() else None
+        built = beside.begun(index) if index and reindex else None
         stored = partial(folders.stored_path, base=self._home.parent)
         tokens = self._chunk_tokens(index) if index else self.settings.chunk_tokens
         planned = plan(
-            survey(index, roots, stored=stored, reread=reread or reembed),
-            index=None if reembed else index,
+            survey(index, roots, stored=stored, reread=reread or reindex),
+            index=built if reindex else index,
             stored=stored,
             chunker=self._parts.chunker(tokens),
             max_file_bytes=self.settings.max_file_mb * 1_000_000,
         )
-        return summed(
-            planned,
-            pace=partial(self._parts.pace, index),
-            batch_texts=self._parts.batch_texts(index),
-            progress=progress,
-        )
+        try:
+            return summed(
+                planned,
+                pace=partial(self._parts.pace, index),
+                batch_texts=self._parts.batch_texts(index),
+                progress=progress,
+            )
+        finally:
+            if built:
+                built.close()
 
     def remove(self, *paths: str | Path) -> list[str]:
         """Drop files, or all files below a folder, from the index; return their stored paths.
@@ -413,3 +439,15 @@ class Rag:
             return given
         with closing(folders.Index.open(self._existing_folder())) as index:
             return roots_to_walk(index, given)
+
+
+def _after(before: IngestReport, steps: Iterator[Progress]) -> Iterator[Progress]:
+    """Yield the steps of an ingest that came after other work, which their reports count too."""
+    with closing(steps):  # type: ignore[type-var] # it is a generator
+        for step in steps:
+            report = replace(
+                step.report,
+                chunks=step.report.chunks + before.chunks,
+                embedded=step.report.embedded + before.embedded,
+            )
+            yield replace(step, report=report)
