@@ -37,7 +37,8 @@ class Settings:
     """Everything a user can set; README.md, "Settings", has a row for each field."""
 
     offline: bool = False  # embed and answer with the built-in models
-    host: str = ""  # the Ollama server, in any form of OLLAMA_HOST; "" is 127.0.0.1:11434
+    host: str = ""  # Ollama servers, each in any form of OLLAMA_HOST, with commas between;
+    # "" is 127.0.0.1:11434
     api_key: str = field(default="", repr=False)  # for a server that wants one
     embed_model: str = ""  # "" is nomic-embed-text, or an installed one that embeds
     model: str = ""  # that answers; "" is llama3.2, or an installed one that chats
@@ -71,6 +72,15 @@ class Settings:
                 raise ConfigError(
                     f"{name} cannot be {getattr(self, name)}", hint=f"{least} or more"
                 )
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The servers that ``host`` names, in order; one at the least.
+
+        >>> Settings(host="gpu-box, 10.0.0.7:11434").hosts
+        ('gpu-box', '10.0.0.7:11434')
+        """
+        return tuple(filter(None, map(str.strip, self.host.split(",")))) or ("",)
 
     @classmethod
     def load(

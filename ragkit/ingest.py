@@ -78,7 +78,8 @@ def ingest(
             index.catalog.ledger.add_root(path)
         for failure in surveyed.failed:
             index.catalog.ledger.put_failure(failure)
-    pool = ThreadPoolExecutor(1, thread_name_prefix="ragkit-embed")
+    calls = getattr(embedder, "calls_at_once", 1)  # two where it works on several servers
+    pool = ThreadPoolExecutor(calls, thread_name_prefix="ragkit-embed")
     try:
         for found in surveyed.fresh:
             run.take(found)

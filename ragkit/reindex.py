@@ -99,8 +99,9 @@ class _Run:
     def keep(self) -> None:
         """End early: finish the request under way, give up the others, keep what there is."""
         going = [request for _, request in reversed(self.requests) if not request.cancel()]
-        while wait(going, SHOW_EVERY_S).not_done:  # one without an end can miss a second Ctrl-C
-            pass
+        is_done = False
+        while not is_done:  # a wait without an end can miss a second Ctrl-C
+            is_done = not wait(going, SHOW_EVERY_S).not_done
         for keys, request in self.requests:
             if not request.cancelled() and request.exception() is None:
                 self._put(keys, request.result())

@@ -567,6 +567,7 @@ def test_status_json_has_exactly_these_keys(indexed: Path, ragkit: Terminal) -> 
         "without_vectors": 0,
         "embedder": "builtin:wordllama-256", "dim": 256, "chunk_tokens": 200,
         "roots": ["docs"], "languages": ["en", "zh"], "failed": [], "pages_without_text": {},
+        "reindexing": None,
     }  # fmt: skip
 
 
@@ -862,6 +863,8 @@ def test_each_stage_has_its_line() -> None:
     assert printer.line(step, 1) == "3 files looked at: docs/a.md"
     step = Progress("embed", "", 3, 10, 300_000, 1_000_000)
     assert printer.line(step, 1) == "3/10 files, 0 texts embedded, 300.0 kB/s, 2 s left"
+    step = Progress("reindex", "", 30, 100, report=IngestReport(embedded=20))
+    assert printer.line(step, 2) == "30/100 passages embedded anew, 10 texts/s"
 
 
 def test_a_pipe_gets_a_line_now_and_then(

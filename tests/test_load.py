@@ -23,6 +23,9 @@ from ragkit.errors import OllamaBusyError, OllamaTimeoutError
 from ragkit.ollama import Client
 from ragkit.ollama.installed import most_tokens
 from tests.ollama_server import RECORDED, Server, serve
+from tests.test_cli import Terminal, ragkit
+
+__all__ = ["ragkit"]  # a fixture
 
 TEXTS = [f"Text number {n} speaks of the model in memory." for n in range(64)]
 SHORT_S = 1.0  # a time limit that a test can wait for, and that what is answered keeps
@@ -156,6 +159,17 @@ def test_loading_a_model_has_a_limit_of_its_own(ollama: Server) -> None:
     with embedding(ollama, timeout_s=SHORT_S, load_timeout_s=60) as embedder:
         assert embedder.embed_query("a question").any()
     assert ollama.loads == {"nomic-embed-text": 1}
+
+
+def test_a_model_that_is_to_be_loaded_is_waited_for(
+    ollama: Server, ragkit: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ollama.load_s = 2 * SHORT_S
+    monkeypatch.setenv("RAGKIT_TIMEOUT_S", str(SHORT_S))
+    code, out, _ = ragkit("models", "load", "all-minilm", "--host", ollama.url)
+    assert (code, out.startswith("all-minilm:latest stays loaded")) == (0, True)
+    monkeypatch.setenv("RAGKIT_LOAD_TIMEOUT_S", "1")
+    assert ragkit("models", "load", "bge-m3", "--host", ollama.url)[0] == 3
 
 
 def test_a_model_that_lost_its_place_in_memory_is_given_the_time_again(ollama: Server) -> None:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ import pytest
 from ragkit import Rag
 from ragkit.errors import IndexStaleError, OllamaError
 from ragkit.index.beside import begun
-from ragkit.types import Progress
+from ragkit.types import FloatMatrix, Progress
 from tests.embedders import HashingEmbedder
 from tests.ollama_server import Server, serve
 from tests.test_cli import Terminal, ragkit
@@ -228,6 +228,22 @@ def test_an_interrupt_finishes_the_request_under_way(docs: Path, ollama: Server)
         # What is handed over in the very moment of the interrupt is not waited for.
         assert texts_sent(ollama) - 1 - built[1] in (0, 128)
     is_whole(OLD)
+
+
+def test_an_interrupt_is_told_to_who_watches(docs: Path) -> None:
+    class Interrupting(HashingEmbedder):
+        def embed_documents(self, texts: Sequence[str]) -> FloatMatrix:
+            if 128 <= len(self.embedded) < 200:
+                signal.raise_signal(signal.SIGINT)
+            return super().embed_documents(texts)
+
+    seen: list[str] = []
+    with Rag(embedder=Interrupting()) as rag:
+        with pytest.raises(KeyboardInterrupt):
+            rag.ingest(reindex=True, progress=lambda step: seen.append(step.stage))
+        assert seen[-1] == "stop"
+        assert rag.status().reindexing == ("test:hashing", 256)
+        assert rag.ingest(reindex=True).embedded == COUNT - 256
 
 
 # -- begun anew

@@ -9,14 +9,14 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from functools import partial, reduce
+from functools import reduce
 from typing import TypeVar
 
 import click
 
 from ragkit import __version__
 from ragkit.cli.completing import complete_models
-from ragkit.cli.output import printable
+from ragkit.cli.output import is_drawn_over, printable
 from ragkit.config import CHOICES, parse_option
 from ragkit.errors import IndexWriteError, RagkitError
 
@@ -183,8 +183,13 @@ def offline_option(command: Command) -> Command:
 
 
 def host_option(command: Command) -> Command:
-    """Add --host."""
-    return click.option("--host", help="The Ollama server.  [default: 127.0.0.1:11434]")(command)
+    """Add --host, which becomes one text with commas, as the setting is."""
+    return click.option(
+        "--host",
+        multiple=True,
+        callback=lambda _, __, given: ",".join(given) or None,
+        help="The Ollama server; several are named one by one.  [default: 127.0.0.1:11434]",
+    )(command)
 
 
 def keep_alive_option(command: Command) -> Command:
@@ -245,5 +250,14 @@ def notice(text: str, *, quiet: bool = False) -> None:
 
 
 def notices(*, quiet: bool) -> Callable[[str], None]:
-    """Return what says on stderr what ``Rag`` has to say beside its results."""
-    return partial(notice, quiet=quiet)
+    """Return what says on stderr what ``Rag`` has to say beside its results.
+
+    It may be said in the midst of work: a line that is drawn on a terminal makes room.
+    """
+
+    def say(text: str) -> None:
+        if not quiet and is_drawn_over():
+            click.echo("\r\x1b[K", nl=False, err=True)
+        notice(text, quiet=quiet)
+
+    return say

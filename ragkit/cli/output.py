@@ -185,12 +185,17 @@ def duration(seconds: float) -> str:
     return f"{max(round(seconds), 1)} s" if seconds < 100 else f"{round(seconds / 60)} min"
 
 
+def is_drawn_over() -> bool:
+    """Say whether progress is a line that is drawn over itself."""
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+
+
 class OneLine:
     """A line that is drawn over itself on a terminal; elsewhere one every few seconds."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
-        self.is_drawn = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+        self.is_drawn = is_drawn_over()
         self._began = self._last = time.monotonic()
 
     def show(self, line: Callable[[float], str]) -> None:

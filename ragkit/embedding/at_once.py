@@ -36,10 +36,10 @@ def at_once(work: Callable[[T], R], items: Sequence[T], *, threads: int, name: s
     outcomes: SimpleQueue[tuple[int, R] | BaseException] = SimpleQueue()
 
     def work_off() -> None:
-        while waiting:
+        while True:
             try:
                 place, item = waiting.popleft()
-            except IndexError:  # another thread was quicker
+            except IndexError:
                 return
             try:
                 outcomes.put((place, work(item)))
