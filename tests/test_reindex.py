@@ -180,6 +180,7 @@ def test_what_was_begun_goes_on_without_naming_it(
 
 
 def test_the_old_vectors_answer_until_the_switch(docs: Path, ollama: Server) -> None:
+    ollama.embed_s = 0.01  # so that it is looked at while a request is under way
     with Rag() as reading, Rag(embed_model="bge-m3") as writing:
         asked = []
         for step in writing.ingesting(reindex=True):
