@@ -28,7 +28,7 @@ CHOICES = {
 }
 LEASTS = {
     "chunk_tokens": 20, "max_file_mb": 1, "k": 1, "candidates": 1, "strictness": 0,
-    "budget_tokens": 100, "answer_tokens": 1, "timeout_s": 1,
+    "budget_tokens": 100, "answer_tokens": 1, "timeout_s": 1, "load_timeout_s": 1,
 }  # fmt: skip
 OLLAMA = {"OLLAMA_HOST": "host", "OLLAMA_KEEP_ALIVE": "keep_alive"}  # variables it has itself
 
@@ -38,7 +38,8 @@ class Settings:
     """Everything a user can set; README.md, "Settings", has a row for each field."""
 
     offline: bool = False  # embed and answer with the built-in models
-    host: str = ""  # the Ollama server, in any form of OLLAMA_HOST; "" is 127.0.0.1:11434
+    host: str = ""  # Ollama servers, each in any form of OLLAMA_HOST, with commas between;
+    # "" is 127.0.0.1:11434
     api_key: str = field(default="", repr=False)  # for a server that wants one
     embed_model: str = ""  # "" is nomic-embed-text, or an installed one that embeds
     model: str = ""  # that answers; "" is llama3.2, or an installed one that chats
@@ -48,7 +49,8 @@ class Settings:
     options: Mapping[str, object] = field(default_factory=dict)  # of the model that answers
     query_prefix: str = "auto"  # before questions; "auto" is what the model is known to want
     document_prefix: str = "auto"  # before passages; fixed once an index is made
-    timeout_s: float = 600.0  # to the next piece of a reply; loading a model takes minutes
+    timeout_s: float = 600.0  # to the next piece of a reply
+    load_timeout_s: float = 600.0  # of a request that a model has to be loaded for, if it is more
     budget_tokens: int = 2000  # most tokens of passages and question in a prompt, estimated
     answer_tokens: int = 1024  # most tokens of an answer
     chunk_tokens: int = 200  # most tokens of a chunk, estimated
@@ -71,6 +73,15 @@ class Settings:
                 raise ConfigError(
                     f"{name} cannot be {getattr(self, name)}", hint=f"{least} or more"
                 )
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The servers that ``host`` names, in order; one at the least.
+
+        >>> Settings(host="gpu-box, 10.0.0.7:11434").hosts
+        ('gpu-box', '10.0.0.7:11434')
+        """
+        return tuple(filter(None, map(str.strip, self.host.split(",")))) or ("",)
 
     @classmethod
     def load(

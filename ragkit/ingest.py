@@ -94,7 +94,8 @@ def ingest(
         index.catalog.failures.remove_damaged()
         for failure in surveyed.failed:
             index.catalog.failures.put(failure)
-    pool = ThreadPoolExecutor(1, thread_name_prefix="ragkit-embed")
+    calls = getattr(embedder, "calls_at_once", 1)  # two where it works on several servers
+    pool = ThreadPoolExecutor(calls, thread_name_prefix="ragkit-embed")
     try:
         for found in surveyed.fresh:
             yield run.tally.progress("read", index.stored_path(found.path))

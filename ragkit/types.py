@@ -170,7 +170,7 @@ class Progress:
     """One step of an ingest: running totals, for whatever bar the caller draws."""
 
     stage: str  # "walk", "read", "embed", "publish", "done"; "plan" of a dry run, "stop" early,
-    # "wait" while another process writes
+    # "wait" while another process writes; "reindex" counts passages as files
     path: str = ""  # the file in hand, as stored
     files_done: int = 0
     files_total: int = 0
@@ -211,6 +211,7 @@ class Status:
     languages: tuple[str, ...]
     failed: tuple[Failure, ...]
     pages_without_text: tuple[tuple[str, tuple[int, ...]], ...]  # (path, page numbers)
+    reindexing: tuple[str, int] | None = None  # embedder, vectors that were built with it so far
 
 
 @dataclass(frozen=True, slots=True)

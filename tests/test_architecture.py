@@ -25,7 +25,7 @@ LAYERS = [
         "prompting",
     },
     {"embedding", "chat_models", "index"},
-    {"ingest", "query"},
+    {"ingest", "reindex", "query"},
     {"doctor"},
     {"rag"},
     {"cli"},

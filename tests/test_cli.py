@@ -153,7 +153,7 @@ def test_without_a_command_it_says_what_to_do_first(
 # Flags that are no settings: what a command is to do this once, or where it is to look.
 NO_SETTINGS = {
     "no_probe",
-    "as_json", "quiet", "verbose", "help", "version", "batch", "dry_run", "reread", "reembed",
+    "as_json", "quiet", "verbose", "help", "version", "batch", "dry_run", "reread", "reindex",
     "retry_failed", "failed", "wait",
     "insecure", "base", "system", "parameters", "file_index",
 }  # fmt: skip
@@ -570,6 +570,7 @@ def test_status_json_has_exactly_these_keys(indexed: Path, ragkit: Terminal) -> 
         "without_vectors": 0,
         "embedder": "builtin:wordllama-256", "dim": 256, "chunk_tokens": 200,
         "roots": ["docs"], "languages": ["en", "zh"], "failed": [], "pages_without_text": {},
+        "reindexing": None,
     }  # fmt: skip
 
 

@@ -672,7 +672,7 @@ def test_an_index_whose_embedder_gives_other_vectors(
     ollama.add(replace(ollama.models["nomic-embed-text"], weights="others"))
     code, said = first_failure(ragkit)
     assert (code, "index ollama:nomic-embed-text gives other vectors" in said) == (5, True)
-    assert "ragkit ingest --reembed" in said
+    assert "ragkit ingest --reindex" in said
     assert ragkit("doctor", "--no-probe")[0] == 0
 
 

@@ -152,7 +152,7 @@ def test_what_cannot_be_retried_is_refused(here: Path, ragkit: Terminal) -> None
     assert ragkit("ingest", "--retry-failed", "docs", "--offline")[0] == 5  # no index yet
     assert not Path(".ragkit").exists()
     ragkit("ingest", "docs", "--offline")
-    for other in ("--reread", "--reembed"):
+    for other in ("--reread", "--reindex"):
         code, _, err = ragkit("ingest", "--retry-failed", other)
         assert (code, "leave one of them out" in err) == (2, True)
     with Rag() as rag, pytest.raises(ConfigError):

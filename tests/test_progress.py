@@ -117,6 +117,8 @@ def test_each_stage_has_its_line_and_its_slow_one() -> None:
     assert line(embed, 1) == said
     assert line(embed, 1, held_s=150).startswith(f"{said}: the embedder works, for 2 min now")
     assert line(PUBLISH, 9, held_s=9) == "writing the search files, for 9 s now"
+    step = Progress("reindex", "", 30, 100, report=IngestReport(embedded=20))
+    assert line(step, 2) == "30/100 passages embedded anew, 10 texts/s"
     assert line(Progress("wait"), 3) == "waiting for the other process, 3 s"
 
 

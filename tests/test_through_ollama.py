@@ -424,7 +424,7 @@ def test_another_model_is_refused_with_what_to_do(
         code, _, err = ragkit(command, *arguments, "--embed-model", "bge-m3", "--host", ollama.url)
         assert code == 5
         assert "was made with the embedder ollama:nomic-embed-text" in err
-        assert "ragkit ingest --reembed" in err
+        assert "ragkit ingest --reindex" in err
 
 
 def test_a_new_release_with_the_same_vectors_is_taken(here: Path) -> None:
@@ -451,7 +451,7 @@ def test_a_new_release_with_other_vectors_is_refused(here: Path, ragkit: Termina
             assert code == 5
             assert "gives other vectors than those of the index" in err
             assert "0.33.0-rc2" in err
-            assert "ragkit ingest --reembed" in err
+            assert "ragkit ingest --reindex" in err
         assert ragkit("search", QUESTION, "--mode", "lexical", "--host", server.url)[0] == 0
 
 
@@ -473,15 +473,15 @@ def test_all_passages_can_be_embedded_anew(here: Path, ragkit: Terminal, ollama:
     with Rag(offline=True) as rag:
         rag.ingest("docs")
     server = ("--host", ollama.url)
-    code, out, _ = ragkit("ingest", "--reembed", *server)
+    code, out, _ = ragkit("ingest", "--reindex", *server)
     assert (code, "3 embedded" in out, len(ollama.requests)) == (0, True, 0)  # as it was made
     named = ("--embed-model", "nomic-embed-text", "-o", "num_ctx=512")
-    estimate = ragkit.json("ingest", "--reembed", "--dry-run", *named, *server)["estimate"]
+    estimate = ragkit.json("ingest", "--reindex", "--dry-run", *named, *server)["estimate"]
     assert estimate["texts"] == 3
-    code, out, _ = ragkit("ingest", "--reembed", *named, *server)
+    code, out, _ = ragkit("ingest", "--reindex", *named, *server)
     assert (code, "3 embedded" in out) == (0, True)
     ollama.forget()
-    assert ragkit("ingest", "--reembed", *server)[0] == 0
+    assert ragkit("ingest", "--reindex", *server)[0] == 0
     assert {b["model"] for b in ollama.requests_to("/api/embed")} == {"nomic-embed-text"}
     assert {b["options"]["num_ctx"] for b in ollama.requests_to("/api/embed")} == {512}
     with Rag(host=ollama.url) as rag:
@@ -490,27 +490,9 @@ def test_all_passages_can_be_embedded_anew(here: Path, ragkit: Terminal, ollama:
         assert (status.vectors, status.without_vectors) == (3, 0)
         assert rag.ask(QUESTION).citations
         assert not rag.check()
-    code, out, _ = ragkit("ingest", "--reembed", "--embed-model", "bge-m3", "--host", ollama.url)
+    code, out, _ = ragkit("ingest", "--reindex", "--embed-model", "bge-m3", "--host", ollama.url)
     assert (code, "3 embedded" in out) == (0, True)
     assert ragkit("ingest", "--host", ollama.url)[0] == 0  # it keeps to the new one
-
-
-def test_reembedding_that_is_cut_off_goes_on(tmp_path: Path, ollama: Server) -> None:
-    docs = many(tmp_path / "docs", 30)
-    with Rag(tmp_path / ".ragkit", host=ollama.url) as rag:
-        assert rag.ingest(docs).embedded == 420
-        steps = rag.ingesting(reembed=True)
-        for step in steps:
-            if step.files_done == 20:
-                break
-        steps.close()
-        status = rag.status()
-        assert 0 < status.without_vectors < 420
-        assert rag.search("number3x7")[0].path == "docs/n003.md"
-        assert "partial" in {listed.state for listed in rag.ls()}
-        assert not rag.check()
-        assert rag.ingest().embedded == 420 - status.vectors  # what was under way was kept too
-        assert rag.status().without_vectors == 0
 
 
 def test_a_rag_that_lives_on_sees_what_was_embedded_anew(here: Path, ollama: Server) -> None:
@@ -519,7 +501,7 @@ def test_a_rag_that_lives_on_sees_what_was_embedded_anew(here: Path, ollama: Ser
         rag.ingest("docs")
         before = rag.search(QUESTION, mode="dense")
         with Rag(host=ollama.url, embed_model="other") as writer:
-            writer.ingest(reembed=True)
+            writer.ingest(reindex=True)
         after = rag.search(QUESTION, mode="dense")
         assert before[0].path == after[0].path == "docs/bridge.md"
         assert ollama.requests_to("/api/embed")[-1]["model"] == "other"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -319,14 +319,38 @@ class Texts:
             self._db.execute("SELECT content,count(*) FROM chunks WHERE vector=0 GROUP BY content")
         )
 
-    def forget_vectors(self) -> None:
-        """Leave every chunk without a vector."""
-        for (id_,) in self._db.execute("SELECT id FROM chunks").fetchall():
-            for _, text, row in self._rows("id=?", (id_,)):
-                row[-1] = 0
-                self._db.execute(
-                    "UPDATE chunks SET vector=0, seal=? WHERE id=?", (seal_of(text, *row), id_)
-                )
+    def with_chunks(self) -> list[int]:
+        """Return the contents that have chunks, in order."""
+        rows = self._db.execute("SELECT DISTINCT content FROM chunks ORDER BY content")
+        return [content for (content,) in rows]
+
+    def chunks_of(self, content: int) -> Iterator[StoredChunk]:
+        """Yield the chunks of a content, in order.
+
+        Raises:
+            IndexDamagedError: one is not what was written.
+        """
+        yield from self._chunks("content=? ORDER BY id", (content,))
+
+    def give_vectors(self, content: int, vectors: Mapping[int, int]) -> None:
+        """Give the chunks of a content other vectors: the ids of these by the chunks', 0 for none.
+
+        Raises:
+            IndexDamagedError: a chunk is not what was written.
+        """
+        self._db.executemany(
+            "UPDATE chunks SET vector=?, seal=? WHERE id=?",
+            [
+                (vectors[id_], seal_of(text, *row[:-1], vectors[id_]), id_)
+                for id_, text, row in self._rows("content=?", (content,))
+            ],
+        )
+
+    def let_wait(self, contents: Iterable[int]) -> None:
+        """Let chunks be without a vector, though they are damaged: their files are read again."""
+        self._db.executemany(
+            "UPDATE chunks SET vector=0 WHERE content=?", [(content,) for content in contents]
+        )
 
     def chunk_counts(self) -> dict[int, int]:
         """Return the number of chunks of each content that has any."""

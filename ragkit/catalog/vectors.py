@@ -105,9 +105,8 @@ class VectorTable:
             "DELETE FROM vectors WHERE id NOT IN (SELECT vector FROM chunks)"
         ).rowcount
 
-    def forget(self) -> None:
-        """Drop all vectors; their chunks wait for new ones and are found by their words."""
-        self._texts.forget_vectors()
+    def clear(self) -> None:
+        """Drop all vectors; their chunks are to be given others in the same transaction."""
         self._db.execute("DELETE FROM vectors")
 
     def damages(self, dim: int) -> Iterator[str]:

@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from functools import partial, reduce
+from functools import reduce
 from typing import TypeVar
 
 import click
@@ -230,8 +230,13 @@ def offline_option(command: Command) -> Command:
 
 
 def host_option(command: Command) -> Command:
-    """Add --host."""
-    return click.option("--host", help="The Ollama server.  [default: 127.0.0.1:11434]")(command)
+    """Add --host, which becomes one text with commas, as the setting is."""
+    return click.option(
+        "--host",
+        multiple=True,
+        callback=lambda _, __, given: ",".join(given) or None,
+        help="The Ollama server; several are named one by one.  [default: 127.0.0.1:11434]",
+    )(command)
 
 
 def keep_alive_option(command: Command) -> Command:

@@ -43,7 +43,7 @@ def installed_names(host: str | None, capability: Capability | None, begun: str)
 
     settings = Settings.load(given={"host": host})
     key = settings.api_key or None
-    with Client(settings.host, api_key=key, timeout_s=WAIT_S, retries=0) as client:
+    with Client(settings.hosts[0], api_key=key, timeout_s=WAIT_S, retries=0) as client:
         names = [model.name.removesuffix(":latest") for model in client.tags()]
         return [
             name

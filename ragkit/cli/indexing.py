@@ -53,6 +53,7 @@ ACTIONS = {
     "new": "new", "changed": "changed", "unchanged": "unchanged",
     "remove": "to remove", "skip": "to skip", "fail": "that would fail",
 }  # fmt: skip
+BEGUN = "{1} texts embedded with {0}: 'ragkit ingest --reindex' goes on"
 SHOWN = 5  # lines of skipped or failed files without -v
 
 
@@ -63,7 +64,7 @@ SHOWN = 5  # lines of skipped or failed files without -v
 @server_options("embed_options")
 @click.option("--dry-run", is_flag=True, help="Say what would be read and skipped; write nothing.")
 @click.option("--reread", is_flag=True, help="Read files that seem unchanged too.")
-@click.option("--reembed", is_flag=True, help="Embed all passages anew, also with another model.")
+@click.option("--reindex", is_flag=True, help="Embed all passages anew, also with another model.")
 @click.option("--retry-failed", is_flag=True, help="Read what failed before again, and only that.")
 @click.option("--max-file-mb", type=int, help="Refuse larger files.  [default: 64]")
 @wait_option
@@ -75,7 +76,7 @@ def ingest(
     index: str | None,
     dry_run: bool,
     reread: bool,
-    reembed: bool,
+    reindex: bool,
     retry_failed: bool,
     wait: bool,
     as_json: bool,
@@ -87,12 +88,14 @@ def ingest(
 
     New and changed files are read, vanished ones leave the index, unchanged ones cost a look.
     Files that .gitignore or .ragkitignore name, hidden ones and binaries are skipped.
+    With --reindex the old vectors answer until all new ones are there; if stopped, it goes on.
 
     \b
         ragkit ingest ./docs
         ragkit ingest ./docs --embed-model bge-m3 --host gpu-box
         ragkit ingest ./docs --offline
         ragkit ingest ./docs --dry-run
+        ragkit ingest --reindex --embed-model bge-m3
         ragkit ingest --retry-failed
         ragkit ingest --wait
     """
@@ -102,13 +105,13 @@ def ingest(
     with Rag(index, notify=printer.notify, **settings) as rag:
         printer.shown = partial(name, rag)
         if dry_run:
-            plan = partial(rag.plan, *paths, reread=reread, reembed=reembed)
+            plan = partial(rag.plan, *paths, reread=reread, reindex=reindex)
             return _dry_run(rag, partial(plan, retry_failed=retry_failed), printer, as_json=as_json)
         with printer:
             report = rag.ingest(
                 *paths,
                 reread=reread,
-                reembed=reembed,
+                reindex=reindex,
                 retry_failed=retry_failed,
                 wait=wait,
                 progress=printer,
@@ -257,6 +260,7 @@ def status(failed: bool, index: str | None, as_json: bool) -> None:
                 if found.without_vectors
                 else []
             ),
+            *([("reindexing", BEGUN.format(*found.reindexing))] if found.reindexing else []),
             ("languages", ", ".join(found.languages)),
             ("size", size(found.bytes)),
             ("ingested", ", ".join(map(rag.shown_path, found.roots))),

@@ -49,12 +49,16 @@ def name_argument(argument: str = "name", *, nargs: int = 1) -> Callable[[Comman
 
 @contextmanager
 def server(host: str | None) -> Iterator[Client]:
-    """Connect to the server that the settings name; no index is asked for."""
+    """Connect to the server that the settings name, the first of several; no index is needed."""
     from ragkit.ollama import Client
 
     settings = Settings.load(given={"host": host})
     key = settings.api_key or None
-    with Client(settings.host, api_key=key, timeout_s=settings.timeout_s) as client:
+    if len(settings.hosts) > 1:
+        notice(
+            f"of {len(settings.hosts)} servers, {settings.hosts[0]} is meant: --host names another"
+        )
+    with Client(settings.hosts[0], api_key=key, timeout_s=settings.timeout_s) as client:
         yield client
 
 
@@ -74,7 +78,8 @@ def models(ctx: click.Context, host: str | None, as_json: bool) -> None:
         ragkit models --host gpu-box --json
     """
     if ctx.invoked_subcommand is not None:  # to which the options before it go on
-        ctx.default_map = {ctx.invoked_subcommand: {"host": host, "as_json": as_json}}
+        given = host.split(",") if host else None
+        ctx.default_map = {ctx.invoked_subcommand: {"host": given, "as_json": as_json}}
         return
     with server(host) as client:
         found = list(all_facts(client, client.tags()))
@@ -266,14 +271,16 @@ def load(
     """
     from ragkit.ollama.installed import can, find
 
-    stay = Settings.load(given={"keep_alive": keep_alive}).keep_alive or None
+    settings = Settings.load(given={"keep_alive": keep_alive})
+    stay = settings.keep_alive or None
     with server(host) as client:
         model = find(client.tags(), name).name
         notice(f"loading {model}", quiet=quiet)
+        patient = client.within(max(settings.timeout_s, settings.load_timeout_s))
         if can(client.show(model), "completion"):
-            client.chat(model, [], keep_alive=stay, options=options)
+            patient.chat(model, [], keep_alive=stay, options=options)
         else:
-            client.embed(model, keep_alive=stay, options=options)
+            patient.embed(model, keep_alive=stay, options=options)
         running = running_now(client, model)
     if as_json:
         print_json({"model": model, "loaded": running and running_json(running)})

@@ -29,6 +29,7 @@ LOOK_EVERY_S = 0.5  # at the clock, where no step comes
 SLOW_S = 5.0  # a file or stage that takes longer is called slow
 RATE_OVER_S = 15.0  # a pull's rate is that of so many seconds: networks change
 BAR = 20  # cells
+PLAIN = {"walk": "looking for files", "publish": "writing the search files"}
 
 
 class OneLine:
@@ -146,14 +147,16 @@ class ProgressPrinter:
     def _said(self, step: Progress | None, seconds: float) -> str:
         if step is None:
             return "making the embedder ready"
-        if step.stage == "walk":
-            return "looking for files"
+        if step.stage in PLAIN:
+            return PLAIN[step.stage]
         if step.stage == "wait":
             return f"waiting for the other process, {seconds:.0f} s"
         if step.stage == "plan":
             return f"{step.files_done} files looked at, last {self.shown(step.path)}"
-        if step.stage == "publish":
-            return "writing the search files"
+        if step.stage == "reindex":
+            rate = step.report.embedded / max(seconds, 1e-6)
+            done = f"{step.files_done}/{step.files_total}"
+            return f"{done} passages embedded anew, {rate:.0f} texts/s"
         rate = step.bytes_done / max(seconds, 1e-6)
         return (
             f"{step.files_done}/{step.files_total} files, {step.report.chunks} passages,"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ragkit.chat_models.prompted import PromptedAnswerer
@@ -11,7 +11,7 @@ from ragkit.doctor.advice import advise, check_memory
 from ragkit.doctor.health import check_index, unopened
 from ragkit.doctor.machine import Machine, check_extras, check_packages, check_python
 from ragkit.doctor.models import Need, check_loaded, failed, find, running
-from ragkit.doctor.probes import probe_answer, probe_embedding
+from ragkit.doctor.probes import check_same, probe_answer, probe_embedding
 from ragkit.embedding.ollama import PREFIX, OllamaEmbedder
 from ragkit.errors import ConfigError, OllamaError, RagkitError
 from ragkit.index.folder import Index
@@ -27,11 +27,10 @@ LOADING = "loading the models, which may take minutes (--no-probe leaves that ou
 class Patient:
     """What is examined: the parts that ragkit would work with, made when they are looked at."""
 
-    client: Callable[[], Client]
+    servers: Callable[[], Sequence[tuple[str, Client]]]  # (address as it was given, client)
     index: Callable[[], Index | None]
-    embedder: Callable[[str, Index | None], OllamaEmbedder]
-    answerer: Callable[[Chosen], PromptedAnswerer]
-    host: str  # as it was given
+    embedder: Callable[[Client, str, Index | None], OllamaEmbedder]
+    answerer: Callable[[Client, Chosen], PromptedAnswerer]
     embed_model: tuple[str, str]  # named ("" for none), usual
     model: tuple[str, str]
     offline: bool
@@ -107,25 +106,36 @@ class _Served:
 
     def checks(self, *, probe: bool, notify: Callable[[str], None]) -> Iterator[Check]:
         """Yield them; those that depend on one that failed are skipped."""
-        patient = self._patient
         try:
-            client = patient.client()
+            servers = self._patient.servers()
         except ConfigError as error:
             yield failed("server", error)
             yield from _skipped(SERVER_CHECKS, "needs the server")
             return
-        self.is_here = client.address.host in server.HERE
-        try:
-            release = server.ask_release(client)
-        except OllamaError as error:
-            yield server.unreached(error, client.address, host=patient.host, machine=self._machine)
+        found = server.ask_all([client for _, client in servers])
+        answering = [client for _, client in servers if isinstance(found[client], str)]
+        self.is_here = (answering or [servers[0][1]])[0].address.host in server.HERE
+        for host, client in servers:
+            release = found[client]
+            if isinstance(release, str):
+                yield server.reached(client, host=host)
+                continue
+            check = server.unreached(release, client.address, host=host, machine=self._machine)
+            yield server.left_out(check) if answering else check
+        if not answering:
             yield from _skipped(SERVER_CHECKS, "needs the server")
             return
-        yield server.reached(client, host=patient.host)
-        yield from self._models(client, release, probe=probe, notify=notify)
+        first, *others = answering
+        yield from self._models(first, str(found[first]), others, probe=probe, notify=notify)
 
     def _models(
-        self, client: Client, release: str, *, probe: bool, notify: Callable[[str], None]
+        self,
+        client: Client,
+        release: str,
+        others: Sequence[Client],
+        *,
+        probe: bool,
+        notify: Callable[[str], None],
     ) -> Iterator[Check]:
         named, usual = self._patient.embed_model
         known = self._index.maker.embedder.removeprefix(PREFIX) if self._index else ""
@@ -136,17 +146,20 @@ class _Served:
         yield chats
         self.bytes = (_bytes(embeds), _bytes(chats))
         self._answering = answering
-        self._answerer = self._patient.answerer(answering) if answering else None
+        self._answerer = self._patient.answerer(client, answering) if answering else None
         if probe and (embedding or answering):
             notify(LOADING)
         if embedding and probe:
-            is_known = canonical(embedding.name) == canonical(known)
-            embedder = self._patient.embedder(embedding.name, self._index if is_known else None)
+            embedder = self._embedder(client, embedding, known)
             check = probe_embedding(embedder)
             self.embedder = embedder if check.state == "ok" and self._index else None
             yield check
         else:
             yield Check("embedding", "skipped", "needs the embed_model" if probe else "--no-probe")
+        if embedding:
+            for other in others:
+                pair = [self._embedder(each, embedding, known) for each in (client, other)]
+                yield check_same(*pair, address=str(other.address), probe=probe)
         if self._answerer and probe:
             yield probe_answer(self._answerer)
         else:
@@ -157,6 +170,10 @@ class _Served:
             yield failed("loaded", error)
         else:
             yield check_loaded(self._loaded)
+
+    def _embedder(self, client: Client, chosen: Chosen, known: str) -> OllamaEmbedder:
+        is_known = canonical(chosen.name) == canonical(known)
+        return self._patient.embedder(client, chosen.name, self._index if is_known else None)
 
     def advice(self) -> Iterator[Check]:
         """Yield what would make it faster, where that applies."""

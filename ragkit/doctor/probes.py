@@ -11,6 +11,7 @@ from ragkit.chat_models.prompted import PromptedAnswerer
 from ragkit.doctor.models import failed
 from ragkit.embedding.checked import embed_checked
 from ragkit.embedding.ollama import OllamaEmbedder
+from ragkit.embedding.spread import require_same
 from ragkit.errors import BadVectorError, OllamaError
 from ragkit.types import Check, Chunk, Hit
 
@@ -52,6 +53,27 @@ def probe_embedding(embedder: OllamaEmbedder) -> Check:
         f" after {loaded - began:.1f} s to load"
     )
     return Check("embedding", "ok", text, facts=facts)
+
+
+def check_same(first: OllamaEmbedder, other: OllamaEmbedder, *, address: str, probe: bool) -> Check:
+    """Say whether another server embeds as the first does; if not, it is not used.
+
+    Args:
+        first: of the first server that answers.
+        other: of the other.
+        address: of the other.
+        probe: embed a text, which loads the model.
+    """
+    facts: dict[str, object] = {"address": address}
+    try:
+        digest = first.version().rpartition(" ")[2]
+        require_same(other, digest, first.probe() if probe else None, address=address)
+    except OllamaError as error:
+        facts["error"] = type(error).__name__
+        at = "" if address in error.message else f"{address}: "
+        return Check("same", "note", f"not used: {at}{error.message}", error.hint, facts)
+    same = "the same model and vectors" if probe else "the same model"
+    return Check("same", "ok", f"{address} has {same}", facts=facts)
 
 
 def probe_answer(answerer: PromptedAnswerer) -> Check:

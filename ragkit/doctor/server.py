@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from threading import Thread
 from urllib.request import getproxies, proxy_bypass
 
 from ragkit.doctor.machine import Machine
+from ragkit.embedding.at_once import at_once
 from ragkit.errors import (
     ModelNotFoundError,
     NotOllamaError,
@@ -62,6 +64,18 @@ def ask_release(client: Client) -> str:
     return answer
 
 
+def ask_all(clients: Sequence[Client]) -> dict[Client, str | OllamaError]:
+    """Return the release of each server, or why there is none; all are asked at once."""
+
+    def ask(client: Client) -> str | OllamaError:
+        try:
+            return ask_release(client)
+        except OllamaError as error:
+            return error
+
+    return dict(zip(clients, at_once(ask, clients, threads=8, name="ragkit-ask"), strict=True))
+
+
 def _require_list(client: Client) -> None:
     try:
         client.tags()
@@ -105,6 +119,12 @@ def unreached(error: OllamaError, address: Address, *, host: str, machine: Machi
         text, hint = f"not Ollama{at}: {error.message}", _elsewhere(error, address)
     facts = {"address": str(address), "error": type(error).__name__}
     return Check("server", "fail", text, hint, facts, OllamaError.exit_code)
+
+
+def left_out(check: Check) -> Check:
+    """Return the check of a server that did not answer where another one does."""
+    text = f"left out until it answers: {check.text}"
+    return replace(check, state="note", text=text, exit_code=0)
 
 
 def _unreachable(

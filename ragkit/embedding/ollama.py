@@ -6,18 +6,25 @@ in tests/transcripts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 
-from ragkit.embedding.batches import BATCH_TEXTS, Batches
-from ragkit.errors import BadVectorError, ModelNotFoundError, NotOllamaError
-from ragkit.ollama import Client
-from ragkit.ollama.installed import canonical
-from ragkit.ollama.releases import BATCHES_SINCE, EMBED_SINCE, parse_release
+from ragkit.embedding.at_once import at_once
+from ragkit.embedding.batches import BATCH_TEXTS, IN_FLIGHT, Batches
+from ragkit.errors import (
+    BadVectorError,
+    ModelNotFoundError,
+    NotOllamaError,
+    OllamaTimeoutError,
+)
+from ragkit.ollama import Client, ModelInfo
+from ragkit.ollama.installed import canonical, most_tokens
+from ragkit.ollama.releases import BATCHES_SINCE, CLAMPS_SINCE, EMBED_SINCE, parse_release
 from ragkit.prefixes import Prefixes, prefixes_for
 from ragkit.text.surrogates import encodable
 from ragkit.types import Embedded, FloatMatrix, FloatVector
@@ -25,6 +32,7 @@ from ragkit.types import Embedded, FloatMatrix, FloatVector
 PREFIX = "ollama:"  # of the names of these embedders
 Endpoint = Literal["auto", "embed", "embeddings"]
 SINGLES_IN_FLIGHT = 8  # requests at once, of one text each
+LOADED_S = 60.0  # a model that has answered so lately is taken to be loaded
 PROBE = "ragkit asks: does the model still give this text the same vector?"
 
 
@@ -43,6 +51,10 @@ class OllamaEmbedder:
             /api/embeddings; "auto" is the first where the server has it.
         options: Ollama's options for the model, such as ``{"num_ctx": 512}``.
         keep_alive: how long it stays loaded; None is the server's default.
+        load_timeout_s: how long a request may take that the model has to be loaded for, if that is
+            more than the client's ``timeout_s``, which others may take. One that is cut short ends
+            the loading too, so that trying again would never end.
+        info: what the server says of the model; None is not known.
     """
 
     def __init__(
@@ -55,6 +67,8 @@ class OllamaEmbedder:
         endpoint: Endpoint = "auto",
         options: Mapping[str, Any] | None = None,
         keep_alive: str | float | None = None,
+        load_timeout_s: float = 0.0,
+        info: ModelInfo | None = None,
     ) -> None:
         self.model = model
         self.prefixes = prefixes_for(model) if prefixes is None else prefixes
@@ -63,7 +77,10 @@ class OllamaEmbedder:
         self._endpoint = endpoint
         self._options = dict(options) if options else None
         self._keep_alive = keep_alive
+        self._load_timeout_s = load_timeout_s
+        self._info = info
         self._has_embedded = False  # whether /api/embed ever replied
+        self._answered_s = -LOADED_S  # when it did last
 
     @property
     def name(self) -> str:
@@ -113,7 +130,8 @@ class OllamaEmbedder:
         if self._singly:
             self._send_one("")
         else:
-            self._client.embed(self.model, options=self._options, keep_alive=self._keep_alive)
+            with self._timing(waits_when_busy=True) as client:
+                client.embed(self.model, options=self._options, keep_alive=self._keep_alive)
             self._has_embedded = True
 
     def embed_documents(self, texts: Sequence[str]) -> FloatMatrix:
@@ -199,8 +217,22 @@ class OllamaEmbedder:
             send, most, in_flight = self._send_singly, SINGLES_IN_FLIGHT, 1
         else:
             mixes_up = parse_release(self.release) < BATCHES_SINCE
-            send, most, in_flight = self._send, 1 if mixes_up else BATCH_TEXTS, 2
-        return Batches(send, dim=self._known_dim, batch_texts=most, in_flight=in_flight)
+            send, most, in_flight = self._send, 1 if mixes_up else BATCH_TEXTS, IN_FLIGHT
+        return Batches(
+            send,
+            dim=self._known_dim,
+            batch_texts=most,
+            in_flight=in_flight,
+            context_tokens=self._most_tokens,
+            wait_s=self._client.busy_wait_s,
+        )
+
+    @property
+    def _most_tokens(self) -> int | None:
+        """The most tokens the model takes; None where the server may take more than it says."""
+        if self._info is None or parse_release(self.release) < CLAMPS_SINCE:
+            return None
+        return most_tokens(self._info, self._options or {})
 
     def _one(self, text: str, prefix: str) -> FloatVector:
         found = self._batches.embed([text], prefix)
@@ -214,13 +246,7 @@ class OllamaEmbedder:
 
     def _send(self, texts: Sequence[str]) -> FloatMatrix:
         try:
-            reply = self._client.embed(
-                self.model,
-                texts,
-                truncate=False,
-                options=self._options,
-                keep_alive=self._keep_alive,
-            )
+            return self._embed(texts)
         except NotOllamaError as error:
             # A server that had it once has it still: a proxy had a bad moment.
             if error.status != 404 or self._endpoint == "embed" or self._has_embedded:
@@ -228,12 +254,21 @@ class OllamaEmbedder:
             self._singly = True  # it has no /api/embed, whatever its release says
             self.__dict__.pop("_batches", None)  # the next are for the other endpoint
             return self._send_singly(texts)
+
+    def _embed(self, texts: Sequence[str]) -> FloatMatrix:
+        with self._timing() as client:
+            reply = client.embed(
+                self.model,
+                texts,
+                truncate=False,
+                options=self._options,
+                keep_alive=self._keep_alive,
+            )
         self._has_embedded = True
         return reply.embeddings
 
     def _send_singly(self, texts: Sequence[str]) -> FloatMatrix:
-        with ThreadPoolExecutor(SINGLES_IN_FLIGHT, thread_name_prefix="ragkit-text") as pool:
-            rows = list(pool.map(self._send_one, texts))
+        rows = at_once(self._send_one, texts, threads=SINGLES_IN_FLIGHT, name="ragkit-text")
         lengths = {len(row) for row in rows}
         if len(lengths) > 1:
             raise BadVectorError(f"vectors of {sorted(lengths)} numbers came from one model")
@@ -243,6 +278,20 @@ class OllamaEmbedder:
         return matrix
 
     def _send_one(self, text: str) -> FloatVector:
-        return self._client.embeddings(
-            self.model, text, options=self._options, keep_alive=self._keep_alive
-        )
+        with self._timing() as client:
+            return client.embeddings(
+                self.model, text, options=self._options, keep_alive=self._keep_alive
+            )
+
+    @contextmanager
+    def _timing(self, *, waits_when_busy: bool = False) -> Iterator[Client]:
+        """Give the client to send a request by, with as long as it may take; note how it went."""
+        limit_s = self._client.timeout_s
+        if time.monotonic() - self._answered_s >= LOADED_S:
+            limit_s = max(limit_s, self._load_timeout_s)
+        try:
+            yield self._client.within(limit_s, waits_when_busy=waits_when_busy)
+        except OllamaTimeoutError:
+            self._answered_s = -LOADED_S  # another model may have taken its place in memory
+            raise
+        self._answered_s = time.monotonic()

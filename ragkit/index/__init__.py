@@ -5,6 +5,7 @@
 * ``survey``: holding the files on disk against it
 * ``plan``: what an ingest would do and cost
 * ``tally``: counting what it does
+* ``beside``: vectors of another embedder, until they take the place of the old
 * ``removal``: taking files out
 * ``caches``: bringing the caches up to date, and telling whether they are whole
 * ``inventory``: saying what an index holds

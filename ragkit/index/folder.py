@@ -23,8 +23,10 @@ from ragkit.protocols import Embedder, ServedEmbedder
 
 NAME = ".ragkit"
 VERSION, PROBE = "embedder_version", "embedder_probe"  # facts that tell a drift of vectors
+PARAMETERS = "embedder_parameters"  # what the embedder is to be made with again
 PACE = "tokens_per_s"  # what the last long ingest embedded, in the catalog's facts
-LEFTOVER = re.compile(rf"dense-\d{{6,}}\.faiss|lexical-\d{{6,}}|{re.escape(FILE)}-\w+")
+BESIDE = "reindex"  # the folder in it where vectors of another embedder are built
+LEFTOVER = re.compile(rf"dense-\d{{6,}}\.faiss|lexical-\d{{6,}}|{re.escape(FILE)}-\w+|{BESIDE}")
 SAME_COSINE = 0.995  # of one text's vectors; another device or rounding stays above .999
 
 
@@ -146,9 +148,17 @@ class Index:
                 f"the index at {self.folder} was made with the embedder {self.maker.embedder}"
                 f" ({self.maker.fingerprint}), not {maker.embedder} ({maker.fingerprint}):"
                 " their vectors cannot be compared",
-                hint="'ragkit ingest --reembed' embeds all passages with the one you name;"
+                hint="'ragkit ingest --reindex' embeds all passages with the one you name;"
                 " or make another index with --index FOLDER",
             )
+        self.require_chunks(maker)
+
+    def require_chunks(self, maker: Maker) -> None:
+        """Refuse a maker whose chunks are of another size.
+
+        Raises:
+            IndexStaleError: they are.
+        """
         if maker.chunk_tokens != self.maker.chunk_tokens:
             raise IndexStaleError(
                 f"the index at {self.folder} has chunks of {self.maker.chunk_tokens} tokens,"
@@ -160,19 +170,6 @@ class Index:
         """Read again what the index is made with: another process may have embedded it anew."""
         with self.catalog.errors():
             self.maker = _maker(self.folder, self.catalog)
-
-    def remake(self, maker: Maker, embedder: Embedder) -> None:
-        """Drop all vectors and take those of another embedder from now on.
-
-        Until an ingest has embedded them anew, passages are found by their words.
-        """
-        facts = {name: str(getattr(maker, name)) for name in Maker.__slots__}
-        with self.catalog.transaction():
-            self.catalog.vectors.forget()
-            self.catalog.ledger.set_caches("dense", [])
-            for name, value in (facts | _drift_facts(embedder)).items():
-                self.catalog.ledger.set_meta(name, value)
-        self.maker = maker
 
     def admit(self, embedder: Embedder) -> None:
         """Refuse an embedder whose vectors have changed; remember what it is like now.
@@ -212,7 +209,7 @@ class Index:
                 f"{embedder.name} gives other vectors than those of the index at {self.folder}:"
                 f" a fixed text has a cosine of {cosine:.2f} with its own (seen then: {known},"
                 f" now: {version})",
-                hint="'ragkit ingest --reembed' embeds all passages again;"
+                hint="'ragkit ingest --reindex' embeds all passages again;"
                 " 'ragkit search --mode lexical' works meanwhile",
             )
         return True
@@ -239,6 +236,13 @@ def _maker(folder: Path, catalog: Catalog) -> Maker:
     return Maker(
         facts["embedder"], facts["fingerprint"], int(facts["dim"]), int(facts["chunk_tokens"])
     )
+
+
+def facts_of(index: Index) -> dict[str, str]:
+    """Return what an index is made with and what a drift is told by, by the names of its facts."""
+    names = (*Maker.__slots__, VERSION, PROBE, PARAMETERS)
+    facts = {name: index.catalog.ledger.meta(name) for name in names}
+    return {name: value for name, value in facts.items() if value is not None}
 
 
 def _drift_facts(embedder: Embedder) -> dict[str, str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 from ragkit.catalog import stale
 from ragkit.errors import ConfigError, NoSuchPathError
+from ragkit.index.beside import begun
 from ragkit.index.caches import damages as cache_damages
 from ragkit.index.caches import lagging as cache_lag
 from ragkit.index.folder import Index
@@ -41,7 +43,16 @@ def status(index: Index) -> Status:
             languages=tuple(filter(None, catalog.texts.languages())),
             failed=tuple(catalog.failures.all()),
             pages_without_text=tuple(blank),
+            reindexing=_reindexing(index),
         )
+
+
+def _reindexing(index: Index) -> tuple[str, int] | None:
+    built = begun(index)
+    if built is None:
+        return None
+    with closing(built):
+        return built.maker.embedder, built.catalog.count("vectors")
 
 
 def listing(index: Index) -> list[Listed]:

@@ -69,7 +69,7 @@ def roots_to_walk(index: Index, given: Sequence[Path]) -> list[Path]:
     return [*given, *roots]
 
 
-def survey(
+def survey(  # noqa: PLR0915 - one look at each file, told from top to bottom
     index: Index | None,
     roots: Sequence[Path],
     *,
@@ -157,10 +157,8 @@ def survey(
         and not any(is_below(path, folder) for folder in spared)
         and (not retry_failed or before.failed(path))
     ]
-    reason = f"no longer there; the files that {STAYS}"
-    failed += [Failure(path, "read", reason, permanent=False) for path in sorted(missing - deleted)]
-    counts = {root: sum(is_below(path, root) for path in sources) for root in bare}
-    notes = [(root, f"it is empty; the {n} files that {STAYS}") for root, n in counts.items() if n]
+    failed += [_no_longer_there(path) for path in sorted(missing - deleted)]
+    held = {root: sum(is_below(path, root) for path in sources) for root in bare}
     return Survey(
         tuple(fresh),
         tuple(unchanged),
@@ -170,9 +168,17 @@ def survey(
         sources,
         tuple(_to_drop(known, damaged, mine)),
         tuple(path for path in mine if path not in deleted),
-        tuple(notes),
+        tuple(_empty(root, files) for root, files in held.items() if files),
         before.still(unchanged),
     )
+
+
+def _no_longer_there(root: str) -> Failure:
+    return Failure(root, "read", f"no longer there; the files that {STAYS}", permanent=False)
+
+
+def _empty(root: str, files: int) -> tuple[str, str]:
+    return root, f"it is empty; the {files} files that {STAYS}"
 
 
 def _suffix(path: str) -> str:

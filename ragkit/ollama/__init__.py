@@ -1,6 +1,7 @@
 """A client of Ollama's HTTP API, usable on its own. Importing it opens nothing.
 
 * ``clients``: ``Client`` and ``AsyncClient``
+* ``hosts``: several servers, and which of them answer
 * ``endpoints``: what to send where, as data
 * ``records``: what comes back, as typed frozen values
 * ``parsing``: those values out of JSON

@@ -110,7 +110,7 @@ def _port(text: str, default: int) -> int:
 def _can_be_host(host: str) -> bool:
     if ":" in host:
         return _ip(host) is not None
-    if any(c.isspace() or c in '%?#\\[]<>^`{|}"' or not c.isprintable() for c in host):
+    if any(c.isspace() or c in '%?#\\[]<>^`{|},"' or not c.isprintable() for c in host):
         return False
     try:
         host.encode("idna")  # as the system does when it looks a name up

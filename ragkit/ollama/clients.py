@@ -77,13 +77,33 @@ class _Settings:
                 hint="check the address, and HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE",
             ) from error
 
-    def within(self: Self, timeout_s: float, *, retries: int | None = None) -> Self:
-        """Return this client with another timeout, or retries; both share their connections."""
+    @property
+    def timeout_s(self) -> float:
+        """To the next piece of a stream, or for a whole reply."""
+        return self._policy.timeout_s
+
+    def within(
+        self: Self, timeout_s: float, *, retries: int | None = None, waits_when_busy: bool = True
+    ) -> Self:
+        """Return this client with another timeout, or retries; both share their connections.
+
+        Args:
+            timeout_s: as when it was made.
+            retries: as when it was made; None leaves it as it is.
+            waits_when_busy: False raises at once that the server is busy, for who waits in ways of
+                its own, as long as ``busy_wait_s`` says.
+        """
         other = copy.copy(self)
         if retries is None:
             retries = self._policy.retries
-        other._policy = replace(self._policy, timeout_s=timeout_s, retries=retries)
+        other._policy = replace(
+            self._policy, timeout_s=timeout_s, retries=retries, waits_when_busy=waits_when_busy
+        )
         return other
+
+    def busy_wait_s(self, tries: int) -> float:
+        """Return how long to wait after so many tries of a server that is busy."""
+        return self._policy.busy_wait_s(tries)
 
 
 def _certificates(address: Address) -> ssl.SSLContext:

@@ -54,6 +54,12 @@ class Policy:
     timeout_s: float = 600.0  # to the next piece of a stream, or for a whole reply
     retries: int = 4  # of a busy server or gateway; a broken connection or model is tried once more
     backoff_s: float = 1.0  # before the first of them; before each other twice the last
+    waits_when_busy: bool = True  # else that is raised at once, for who waits in ways of its own
+
+    def busy_wait_s(self, tries: int) -> float:
+        """Return how long to wait after so many tries of a server that is busy."""
+        wait_s = self.backoff_s * 2.0 ** min(tries - 1, 9)
+        return min(wait_s, MOST_WAIT_S) * random.uniform(0.5, 1.5)
 
 
 class Exchange(Generic[T]):
@@ -224,10 +230,12 @@ class Exchange(Generic[T]):
             return False
         endpoint = self.call.endpoint
         if isinstance(told, OllamaBusyError) or told.is_of_gateway:
-            self._wait_longer()
+            self.wait_s = self._policy.busy_wait_s(self._tries)
+            if isinstance(told, OllamaBusyError):
+                return self._policy.waits_when_busy
             # At first contact it is rather a proxy in the way, which is to be told soon.
             soon = endpoint.is_quick and self._tries > 1
-            return isinstance(told, OllamaBusyError) or (endpoint.repeatable and not soon)
+            return endpoint.repeatable and not soon
         if isinstance(told, ModelCrashError):
             self.wait_s = self._policy.backoff_s  # the server starts another in the meantime
             return self._tries == 1
@@ -236,8 +244,3 @@ class Exchange(Generic[T]):
         is_refusal = isinstance(error, httpx.ConnectError)  # then nothing was sent
         broke = isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError)
         return is_refusal or (broke and endpoint.repeatable)
-
-    def _wait_longer(self) -> None:
-        """Wait twice as long as before the last try, up to a limit, and not as others do."""
-        wait_s = self._policy.backoff_s * 2.0 ** min(self._tries - 1, 9)
-        self.wait_s = min(wait_s, MOST_WAIT_S) * random.uniform(0.5, 1.5)

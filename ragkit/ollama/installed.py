@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 import math
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from ragkit.errors import ModelNotFoundError, ModelUnfitError
 from ragkit.ollama.clients import Client
@@ -50,6 +50,16 @@ def capabilities(info: ModelInfo) -> tuple[str, ...]:
     # Releases before 0.6.4 do not say; the rule is theirs since.
     embeds = "bert" in info.family or any(key.endswith(".pooling_type") for key in info.model_info)
     return ("embedding",) if embeds else ("completion",)
+
+
+def most_tokens(info: ModelInfo, options: Mapping[str, Any]) -> int | None:
+    """Return how many tokens a model takes at the most with some options, None if not known.
+
+    The server's own settings may let it take less.
+    """
+    asked = options.get("num_ctx") or info.num_ctx
+    limits = [limit for limit in (info.context_length, asked) if isinstance(limit, int) and limit]
+    return min(limits, default=None)
 
 
 def find(installed: Iterable[InstalledModel], wanted: str) -> InstalledModel:

@@ -12,6 +12,7 @@ Release = tuple[int, int, int]
 NEWEST: Release = (999, 0, 0)
 EMBED_SINCE: Release = (0, 2, 6)  # /api/embed; before it there is /api/embeddings
 BATCHES_SINCE: Release = (0, 3, 5)  # before it a batch had wrong and shuffled vectors (#6262)
+CLAMPS_SINCE: Release = (0, 9, 3)  # before it more was read than a model was made for (#7741)
 
 
 def parse_release(text: str) -> Release:

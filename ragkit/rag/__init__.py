@@ -1,6 +1,7 @@
 """The composition root: the one place that picks concrete parts.
 
 * ``parts``: which embedder, answerer and chunker
+* ``served``: an embedding model on Ollama, of one server or several
 * ``rag``: one index and what is done with it
 """
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from ragkit.config import Settings
 from ragkit.errors import (
@@ -16,21 +16,26 @@ from ragkit.errors import (
     ContextLengthError,
     IndexStaleError,
     ModelCrashError,
+    ModelNotFoundError,
+    ModelUnfitError,
     OllamaBusyError,
+    OllamaError,
     OllamaTimeoutError,
     OllamaUnreachableError,
     RagkitError,
 )
 from ragkit.extras import install_hint
 from ragkit.index import folder as folders
-from ragkit.index.folder import PACE, Index
+from ragkit.index.folder import PACE, PARAMETERS, Index
 from ragkit.protocols import Answerer, Chunker, Embedder, PromptBuilder
 from ragkit.text.tokens import estimate_tokens
 
 if TYPE_CHECKING:
     from ragkit.chat_models.prompted import PromptedAnswerer
-    from ragkit.embedding.ollama import Endpoint, OllamaEmbedder
-    from ragkit.ollama import Client
+    from ragkit.embedding.ollama import OllamaEmbedder
+    from ragkit.embedding.spread import SpreadEmbedder
+    from ragkit.ollama import Client, ModelInfo
+    from ragkit.ollama.hosts import Hosts
     from ragkit.ollama.installed import Capability, Chosen
     from ragkit.types import Check
 
@@ -40,7 +45,6 @@ AWAY = (OllamaUnreachableError, OllamaTimeoutError, OllamaBusyError)
 NO_VECTOR = (BadVectorError, ContextLengthError, ModelCrashError)  # of this question, perhaps
 AWAY_S = 30.0  # a server that was not there is left alone so long
 TRUSTED_S = 60.0  # then the server is asked again whether it is as it was
-PARAMETERS = "embedder_parameters"  # of the index: what its embedder is to be made with again
 
 Notify = Callable[[str], None]
 
@@ -70,16 +74,16 @@ class Parts:
         self._own_chunker = chunker
         self._own_prompt = prompt
         self._embedder: tuple[folders.Maker, float, Embedder] | None = None  # since when
-        self._answerer: Answerer | None = None
-        self._client: Client | None = None
+        self._answerer: tuple[Client, Answerer] | None = None
+        self._hosts: Hosts | None = None
         self._lock = RLock()  # several threads may share the parts
         self._away_until_s = 0.0
 
     def close(self) -> None:
         """Close the connections to the server."""
-        if self._client:
-            self._client.close()
-        self._client = self._embedder = self._answerer = None
+        if self._hosts:
+            self._hosts.close()
+        self._hosts = self._embedder = self._answerer = None
         self._away_until_s = 0.0
 
     def found_away(self) -> None:
@@ -87,17 +91,20 @@ class Parts:
         self._away_until_s = time.monotonic() + AWAY_S
 
     @property
-    def client(self) -> Client:
-        """The client of the Ollama server that the settings name."""
+    def hosts(self) -> Hosts:
+        """The Ollama servers that the settings name."""
         with self._lock:
-            if self._client is None:
-                from ragkit.ollama import Client
+            if self._hosts is None:
+                from ragkit.ollama.hosts import Hosts
 
                 settings = self._settings
-                self._client = Client(
-                    settings.host, api_key=settings.api_key or None, timeout_s=settings.timeout_s
+                self._hosts = Hosts(
+                    settings.hosts,
+                    api_key=settings.api_key or None,
+                    timeout_s=settings.timeout_s,
+                    notify=self._notify,
                 )
-            return self._client
+            return self._hosts
 
     def chunker(self, chunk_tokens: int) -> Chunker:
         """Return one's own, or the one along the structure of documents."""
@@ -114,7 +121,8 @@ class Parts:
 
         Args:
             folder: of the index, if there is one: its embedder is taken if no other is named.
-            anew: all is to be embedded again, so that the embedder need not be as it was.
+            anew: all is to be embedded again, so that the embedder need not be as it was; if that
+                was begun with one and none is named, it goes on with it.
 
         Raises:
             OllamaError: the server is away, or has no model that will do.
@@ -122,7 +130,7 @@ class Parts:
         if self._own_embedder is not None:
             return self._own_embedder
         settings = self._settings
-        index = folders.Index.open(folder) if folder else None
+        index = self._to_go_on_with(folder, anew=anew) if folder else None
         try:
             name = index.maker.embedder if index else ""
             served = name.startswith(SERVED)
@@ -132,7 +140,7 @@ class Parts:
                 return _built_in(name)
             wanted = settings.embed_model or name.removeprefix(SERVED)
             try:
-                chosen = self._choose(wanted, EMBED_MODEL, "embedding")
+                _, chosen = self._choose(wanted, EMBED_MODEL, "embedding")
             except OllamaUnreachableError as error:
                 if not name:
                     error.hint += (
@@ -140,12 +148,24 @@ class Parts:
                         f" (needs the extra: {install_hint('offline')})"
                     )
                 raise
-            embedder = self._served(chosen.name, index if served else None, anew=anew)
+            embedder = self._served(
+                chosen.name, index if served else None, anew=anew, info=chosen.info
+            )
         finally:
             if index:
                 index.close()
         self._say_flaws(embedder)
         return embedder
+
+    def _to_go_on_with(self, folder: Path, *, anew: bool) -> Index:
+        """Open the index in a folder, or what is being built beside it."""
+        from ragkit.index import beside
+
+        index = folders.Index.open(folder)
+        built = beside.begun(index) if anew else None
+        if built:
+            index.close()
+        return built or index
 
     def embedder(self, index: Index) -> Embedder:
         """Return the embedder that an index was made with.
@@ -224,34 +244,20 @@ class Parts:
             with index.catalog.transaction():
                 index.catalog.ledger.set_meta(PARAMETERS, json.dumps(served.parameters))
 
-    def _served(self, name: str, index: Index | None, *, anew: bool = False) -> OllamaEmbedder:
-        from ragkit.embedding.ollama import OllamaEmbedder
-        from ragkit.ollama.installed import canonical
-        from ragkit.prefixes import Prefixes, prefixes_for
+    def _served(
+        self, name: str, index: Index | None, *, anew: bool = False, info: ModelInfo | None = None
+    ) -> OllamaEmbedder | SpreadEmbedder:
+        from ragkit.rag.served import maker_of, on_all
 
-        settings = self._settings
-        known: dict[str, Any] = {}
-        if index and canonical(index.maker.embedder.removeprefix(SERVED)) == canonical(name):
-            known = json.loads(index.catalog.ledger.meta(PARAMETERS) or "{}")
-        usual = prefixes_for(name)
-        prefixes = [
-            given if given != "auto" else known.get(kind, getattr(usual, kind))
-            for kind, given in (
-                ("query", settings.query_prefix),
-                ("document", settings.document_prefix),
-            )
-        ]
-        return OllamaEmbedder(
-            self.client,
-            name,
-            dim=index.maker.dim if index and not anew else None,
-            prefixes=Prefixes(*prefixes),
-            endpoint=cast("Endpoint", settings.endpoint),
-            options={**(known.get("options") or {}), **settings.embed_options},
-            keep_alive=settings.keep_alive or None,
-        )
+        make = maker_of(self._settings, name, index, anew=anew, info=info)
+        return on_all(self.hosts, make, name, index, anew=anew, notify=self._notify)
 
-    def _say_flaws(self, embedder: OllamaEmbedder) -> None:
+    def _served_by(self, client: Client, name: str, index: Index | None) -> OllamaEmbedder:
+        from ragkit.rag.served import maker_of
+
+        return maker_of(self._settings, name, index)(client)
+
+    def _say_flaws(self, embedder: OllamaEmbedder | SpreadEmbedder) -> None:
         from ragkit.ollama.releases import flaws
 
         for text in flaws(embedder.release, embedder.model):
@@ -273,22 +279,24 @@ class Parts:
         if quoting:
             return QuotingAnswerer()
         with self._lock:
-            if self._answerer is None:
-                settings = self._settings
-                served = index.maker.embedder.startswith(SERVED) and not settings.offline
-                if not (settings.model or served):
-                    return QuotingAnswerer(self.embedder(index))
-                self._answerer = self._prompted(self._choose(settings.model, MODEL, "completion"))
-            return self._answerer
+            settings = self._settings
+            served = index.maker.embedder.startswith(SERVED) and not settings.offline
+            if not (settings.model or served):
+                return QuotingAnswerer(self.embedder(index))
+            if self._answerer and self._answerer[0] is next(self.hosts.answering()):
+                return self._answerer[1]
+            client, chosen = self._choose(settings.model, MODEL, "completion")
+            self._answerer = client, self._prompted(client, chosen)
+            return self._answerer[1]
 
-    def _prompted(self, chosen: Chosen) -> PromptedAnswerer:
+    def _prompted(self, client: Client, chosen: Chosen) -> PromptedAnswerer:
         from ragkit.chat_models.ollama import OllamaChatModel
         from ragkit.chat_models.prompted import PromptedAnswerer
         from ragkit.prompting import build_prompt
 
         settings = self._settings
         model = OllamaChatModel(
-            self.client,
+            client,
             chosen,
             options=settings.options,
             keep_alive=settings.keep_alive or None,
@@ -300,15 +308,24 @@ class Parts:
             prompt=self._own_prompt or build_prompt,
         )
 
-    def _choose(self, wanted: str, default: str, capability: Capability) -> Chosen:
-        """Choose an installed model, and say so where it is not what one would expect."""
+    def _choose(self, wanted: str, default: str, capability: Capability) -> tuple[Client, Chosen]:
+        """Choose a model of the first server that has one, and say so where it is unexpected."""
         from ragkit.ollama.installed import choose
 
-        chosen = choose(self.client, wanted, default=default, capability=capability)
-        if not wanted and chosen.name != default:
-            flag = "--embed-model" if capability == "embedding" else "--model"
-            self._notify(f"using {chosen.name}: {default} is not installed ({flag} names another)")
-        return chosen
+        lacks: OllamaError | None = None
+        for client in self.hosts.answering():
+            try:
+                chosen = choose(client, wanted, default=default, capability=capability)
+            except (ModelNotFoundError, ModelUnfitError) as error:
+                lacks = lacks or error
+                continue
+            if not wanted and chosen.name != default:
+                flag = "--embed-model" if capability == "embedding" else "--model"
+                told = f"using {chosen.name}: {default} is not installed ({flag} names another)"
+                self._notify(told)
+            return client, chosen
+        assert lacks is not None  # at least one has answered
+        raise lacks
 
     # -- doctor
 
@@ -325,11 +342,10 @@ class Parts:
         settings = self._settings
         return examine(
             Patient(
-                client=lambda: self.client,
+                servers=lambda: self.hosts.named,
                 index=lambda: folders.Index.open(folder) if folder else None,
-                embedder=self._served,
+                embedder=self._served_by,
                 answerer=self._prompted,
-                host=settings.host,
                 embed_model=(settings.embed_model, EMBED_MODEL),
                 model=(settings.model, MODEL),
                 offline=settings.offline,

@@ -107,7 +107,7 @@ class Rag:
         self,
         *paths: str | Path,
         reread: bool = False,
-        reembed: bool = False,
+        reindex: bool = False,
         retry_failed: bool = False,
         wait: bool = False,
         progress: Callable[[Progress], None] | None = None,
@@ -117,8 +117,8 @@ class Rag:
         Args:
             paths: files and folders; none means those given before.
             reread: read files that seem unchanged too, and write their rows anew.
-            reembed: drop all vectors first, and embed every passage with the embedder that the
-                settings name. Until that is done passages are found by their words.
+            reindex: embed every passage anew, with the embedder that the settings name, beside the
+                old vectors, which answer until all are there. One that was stopped goes on.
             retry_failed: read what failed before again, also what failed for good, and only that.
             wait: for another process that writes to the index, instead of failing.
             progress: called before each file, and while the embedder is waited for.
@@ -132,7 +132,7 @@ class Rag:
         """
         with closing(
             self.ingesting(
-                *paths, reread=reread, reembed=reembed, retry_failed=retry_failed, wait=wait
+                *paths, reread=reread, reindex=reindex, retry_failed=retry_failed, wait=wait
             )
         ) as steps:
             for step in steps:
@@ -144,7 +144,7 @@ class Rag:
         self,
         *paths: str | Path,
         reread: bool = False,
-        reembed: bool = False,
+        reindex: bool = False,
         retry_failed: bool = False,
         wait: bool = False,
     ) -> Generator[Progress, None, None]:
@@ -155,7 +155,7 @@ class Rag:
         from ragkit.index.survey import require
 
         require([Path(path) for path in paths])  # before a folder is made
-        self._require_retry(retry_failed, reread or reembed)
+        self._require_retry(retry_failed, reread or reindex)
         with WriterLock(self._home) as held:
             if self._home.is_dir():  # at once, before a server is asked
                 yield from self._turn(held, wait=wait)
@@ -163,7 +163,7 @@ class Rag:
                 held,
                 paths,
                 reread=reread,
-                reembed=reembed,
+                reindex=reindex,
                 retry_failed=retry_failed,
                 wait=wait,
             )
@@ -174,10 +174,11 @@ class Rag:
         paths: Sequence[str | Path],
         *,
         reread: bool,
-        reembed: bool,
+        reindex: bool,
         retry_failed: bool,
         wait: bool,
     ) -> Generator[Progress, None, None]:
+        from ragkit.index import beside
         from ragkit.index.survey import survey
         from ragkit.ingest import ingest
 
@@ -190,7 +191,7 @@ class Rag:
             if not found.fresh and not found.failed:  # no index is made of nothing
                 yield Progress("done", report=IngestReport(skipped=found.skipped))
                 return
-        embedder = self._parts.embedder_to_ingest(folder if exists else None, anew=reembed)
+        embedder = self._parts.embedder_to_ingest(folder if exists else None, anew=reindex)
         maker = folders.Maker(
             embedder.name, embedder.fingerprint, embedder.dim, self.settings.chunk_tokens
         )
@@ -200,12 +201,14 @@ class Rag:
                 self._notify(f"making an index in {folders.NAME} of this folder")
             self.folder = folder
             maker = replace(maker, chunk_tokens=self._chunk_tokens(index))
-            if exists and reembed:
-                index.remake(maker, embedder)
+            was_cut_off = beside.tidy(index)
+            before = IngestReport()
+            if exists and reindex and not (was_cut_off and maker == index.maker):
+                before = yield from self._reindexing(index, maker, embedder)
             index.require(maker)
             index.admit(embedder)
             self._parts.remember(embedder, index)
-            yield from ingest(
+            steps = ingest(
                 index,
                 roots,
                 embedder=embedder,
@@ -215,6 +218,23 @@ class Rag:
                 retry_failed=retry_failed,
                 loaders=self._loaders(),
             )
+            yield from _after(before, steps) if before.chunks else steps
+
+    def _reindexing(
+        self, index: folders.Index, maker: folders.Maker, embedder: Embedder
+    ) -> Generator[Progress, None, IngestReport]:
+        """Give all passages of an index the vectors of an embedder; return what was done."""
+        from ragkit.index import beside
+        from ragkit.reindex import reindex
+
+        index.require_chunks(maker)
+        step = Progress("reindex")
+        with closing(beside.open_beside(index, maker, embedder)) as built:
+            self._parts.remember(embedder, built)
+            with closing(reindex(index, built, embedder=embedder)) as steps:
+                for step in steps:
+                    yield step
+        return step.report
 
     def _require_retry(self, retry_failed: bool, others_too: bool) -> None:
         """Refuse to read what failed, and only that, where it cannot be."""
@@ -222,7 +242,7 @@ class Rag:
             self._existing_folder()
         if retry_failed and others_too:
             raise ConfigError(
-                "retry_failed reads only what failed, reread and reembed all files",
+                "retry_failed reads only what failed, reread and reindex all files",
                 hint="leave one of them out",
             )
 
@@ -273,7 +293,7 @@ class Rag:
         self,
         *paths: str | Path,
         reread: bool = False,
-        reembed: bool = False,
+        reindex: bool = False,
         retry_failed: bool = False,
         progress: Callable[[Planned], None] | None = None,
     ) -> Plan:
@@ -285,44 +305,50 @@ class Rag:
         Args:
             paths: files and folders; none means those given before.
             reread: as ``ingest`` has it.
-            reembed: as ``ingest`` has it.
+            reindex: as ``ingest`` has it.
             retry_failed: as ``ingest`` has it.
             progress: called after each file.
 
         Raises:
             NoSuchPathError: a path does not exist.
         """
+        from ragkit.index import beside
         from ragkit.index.plan import plan, summed
         from ragkit.index.survey import require, survey
 
         require([Path(path) for path in paths])
-        self._require_retry(retry_failed, reread or reembed)
+        self._require_retry(retry_failed, reread or reindex)
         roots = self._roots(paths)
         index = self.reader().index if (self._home / CATALOG).is_file() else None
+        built = beside.begun(index) if index and reindex else None
         stored = partial(folders.stored_path, base=self._home.parent)
         tokens = self._chunk_tokens(index) if index else self.settings.chunk_tokens
         found = survey(
             index,
             roots,
             stored=stored,
-            reread=reread or reembed,
+            reread=reread or reindex,
             retry_failed=retry_failed,
             loaders=self._loaders(),
         )
         planned = plan(
             found,
-            index=None if reembed else index,
+            index=built if reindex else index,
             stored=stored,
             chunker=self._parts.chunker(tokens),
             max_file_bytes=self.settings.max_file_mb * 1_000_000,
             loaders=self._loaders(),
         )
-        return summed(
-            planned,
-            pace=partial(self._parts.pace, index),
-            batch_texts=self._parts.batch_texts(index),
-            progress=progress,
-        )
+        try:
+            return summed(
+                planned,
+                pace=partial(self._parts.pace, index),
+                batch_texts=self._parts.batch_texts(index),
+                progress=progress,
+            )
+        finally:
+            if built:
+                built.close()
 
     def remove(
         self,
@@ -530,3 +556,15 @@ class Rag:
             return given
         with closing(folders.Index.open(self._existing_folder())) as index:
             return roots_to_walk(index, given)
+
+
+def _after(before: IngestReport, steps: Iterator[Progress]) -> Iterator[Progress]:
+    """Yield the steps of an ingest that came after other work, which their reports count too."""
+    with closing(steps):  # type: ignore[type-var] # it is a generator
+        for step in steps:
+            report = replace(
+                step.report,
+                chunks=step.report.chunks + before.chunks,
+                embedded=step.report.embedded + before.embedded,
+            )
+            yield replace(step, report=report)

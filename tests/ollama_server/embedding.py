@@ -32,11 +32,15 @@ def embed(server: Server, request: Request, gone: Gone) -> Whole:
     body = read(request.data, "EmbedRequest", fields_of("/api/embed", release))
     texts = _texts(body.get("input"))
     model = _embed_model(server, body.get("model", ""))
-    server.load(model, body)
+    server.load(model, body, gone)
     loaded = time.perf_counter_ns()
     if not texts:
         server.release_after(model, body)
         return whole({"model": body["model"], "embeddings": []})
+    if 0 < server.faults.slow_above < len(texts):
+        while not gone():
+            time.sleep(0.005)
+        raise Dropped
     try:
         _check_whole(server, texts)
         read_texts = [_read(server, model, text, body) for text in texts]
@@ -75,7 +79,7 @@ def embeddings(server: Server, request: Request, gone: Gone) -> Whole:
     model = server.models.find_exact(name)
     if model is None:
         raise Failure(404, f'model "{name}" not found, try pulling it first')
-    server.load(model, body)
+    server.load(model, body, gone)
     text = body.get("prompt", "")
     if not text:
         return whole({"embedding": []})

@@ -41,6 +41,7 @@ class Faults:
     over_long: str = ""  # mark: too long, however short; for chat too
     crash: str = ""  # mark: the runner dies of the text, each time
     crash_above: int = 0  # the runner dies within a request of more texts than these
+    slow_above: int = 0  # a request of more texts than these is never answered
     eof: int = 0  # the runner dies
     empty_error: int = 0  # {"error":{}} and 500
     no_embeddings: bool = False  # 501

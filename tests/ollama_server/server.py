@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -11,7 +12,7 @@ from tests.ollama_server.faults import Faults
 from tests.ollama_server.loading import Loaded, Memory
 from tests.ollama_server.models import REGISTRY, USUAL, Model, Name, Store
 from tests.ollama_server.releases import Release
-from tests.ollama_server.replies import Failure
+from tests.ollama_server.replies import Dropped, Failure
 from tests.ollama_server.requests import Request, options
 from tests.ollama_server.tensors import damage
 
@@ -27,8 +28,9 @@ class Server:
     ``models`` are installed, those of ``registries`` can be pulled, by the registry's host: a host
     that is not among them is not found. ``reply`` is what each chat model says, a text or what a
     function makes of the messages; None leaves it to the model. ``drift`` makes all vectors those
-    of a release that reads texts otherwise. ``token_s`` and ``embed_s`` are how long a token and a
-    vector take; ``gpu_share`` is how much of a loaded model is on a GPU.
+    of a release that reads texts otherwise. ``token_s``, ``embed_s`` and ``load_s`` are how long a
+    token, a vector and the loading of a model take; ``gpu_share`` is how much of a loaded model is
+    on a GPU.
     """
 
     def __init__(self, release: str, *, models: Sequence[Model] = USUAL) -> None:
@@ -42,6 +44,7 @@ class Server:
         self.drift = self.release.between("0.14.0", "0.30.0")
         self.token_s = 0.0
         self.embed_s = 0.0
+        self.load_s = 0.0
         self.gpu_share = 0.0  # of each loaded model, 0 to 1
         self.loaded = Memory(self.release)
         self.cancelled: list[Request] = []  # whose client left before the end
@@ -95,8 +98,12 @@ class Server:
             self.cancelled.append(request)
             self._lock.notify_all()
 
-    def load(self, model: Model, body: Mapping[str, Any]) -> Loaded:
+    def load(
+        self, model: Model, body: Mapping[str, Any], gone: Callable[[], bool] = lambda: False
+    ) -> Loaded:
         """Load a model for a request, with the options it asks for.
+
+        A client that leaves (``gone``) ends the loading.
 
         Raises:
             Failure: an option is wrong, the server is busy, or the model does not fit.
@@ -108,6 +115,12 @@ class Server:
             self._no_memory()
         if model.is_damaged:
             raise damage(model, self.release)
+        if self.load_s and model.name not in self.loaded:
+            until = time.monotonic() + self.load_s
+            while time.monotonic() < until:
+                time.sleep(0.005)
+                if gone():
+                    raise Dropped
         keep_alive_s = body.get("keep_alive", KEEP_ALIVE_S)
         return self.loaded.load(model, chosen, keep_alive_s, shift=body.get("shift", True))
 
