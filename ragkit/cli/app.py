@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from functools import reduce
+from functools import partial, reduce
 from typing import TypeVar
 
 import click
