@@ -693,6 +693,7 @@ def test_the_console_script_exits_with_the_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["ragkit", "xyzzy"])
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # this process keeps its own
     for name in ("__main__", "the console script"):
         with pytest.raises(SystemExit) as ended:
             runpy.run_module("ragkit", run_name=name)["main"]()

@@ -25,6 +25,7 @@ from ragkit.errors import IndexMissingError, IndexStaleError, OllamaUnreachableE
 from ragkit.index import folder as folders
 from ragkit.protocols import Answerer, Chunker, Embedder
 from ragkit.rag.parts import AWAY, NO_VECTOR, Notify, Parts, log
+from ragkit.rag.steps import run_steps
 from ragkit.types import Check, Hit, IngestReport, Listed, Progress, Status
 
 if TYPE_CHECKING:
@@ -109,11 +110,7 @@ class Rag:
             IndexLockedError: another process writes to the index.
             IndexWriteError: no space, no permission. What was finished is kept.
         """
-        with closing(self.ingesting(*paths, reread=reread, reembed=reembed)) as steps:
-            for step in steps:
-                if progress:
-                    progress(step)
-        return step.report
+        return run_steps(self.ingesting(*paths, reread=reread, reembed=reembed), progress)
 
     def ingesting(
         self, *paths: str | Path, reread: bool = False, reembed: bool = False
