@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -25,7 +25,8 @@ from ragkit.index.caches import publish
 from ragkit.index.folder import PACE, Index
 from ragkit.index.survey import Survey, is_below, survey
 from ragkit.index.tally import Tally, in_parts, without_vectors
-from ragkit.loading import document_type, is_binary, load, oversize
+from ragkit.loading import document_type, is_binary, load
+from ragkit.loading import read as read_bytes
 from ragkit.loading.walk import Found
 from ragkit.protocols import Chunker, Embedder
 from ragkit.text.languages import detect
@@ -47,6 +48,7 @@ def ingest(
     chunker: Chunker,
     max_file_bytes: int,
     reread: bool = False,
+    prune: bool = False,
 ) -> Iterator[Progress]:
     """Bring the index in step with what lies below ``roots``; yield after each file.
 
@@ -60,13 +62,14 @@ def ingest(
         chunker: cuts documents into chunks.
         max_file_bytes: larger files are refused, with the reason.
         reread: read files that seem unchanged too, and write their rows anew.
+        prune: drop what lay below roots that are no longer there or empty.
 
     Raises:
         IndexWriteError: no space, no permission.
         OllamaError: the embedder's server failed. What was embedded by then is kept.
     """
     yield Progress("walk")
-    surveyed = survey(index, roots, stored=index.stored_path, reread=reread)
+    surveyed = survey(index, roots, stored=index.stored_path, reread=reread, prune=prune)
     run = _Run(index, embedder, chunker, max_file_bytes, reread, surveyed)
     with index.catalog.transaction():
         if reread:  # of damage, perhaps
@@ -156,6 +159,7 @@ class _Run:
         self.reread = reread
         self.surveyed = surveyed
         self.batch = _Batch()
+        self.known: list[_Read] = []  # files whose texts were stored when they were read
         self.waiting: deque[_Batch] = deque()  # handed over, not yet stored
         self.last = _Batch()  # the one stored before them
         self.refused: dict[bytes, str] = {}  # why texts have no vector, by key
@@ -184,16 +188,18 @@ class _Run:
         except Exception as error:  # noqa: BLE001 - one bad file never stops a run: its reason is told
             self._fail(Failure(path, "parse", f"{type(error).__name__}: {error}"))
         else:
-            if read is not None:
+            if read is not None and read.content is not None:
+                self.known.append(read)
+                if len(self.known) >= BATCH_TEXTS:
+                    self._store_known()
+            elif read is not None:
                 self.batch.files.append(read)
                 self.batch.bytes += found.size
 
     def _read(self, path: str, found: Found) -> _Read | None:
         """Return what a file holds, None if it is binary."""
-        if reason := oversize(found.size, self.max_file_bytes):
-            raise LoadError(reason, hint="raise it with --max-file-mb")
         seen_ns = time.time_ns()
-        data = Path(found.path).read_bytes()
+        data = read_bytes(found.path, self.max_file_bytes)
         suffix = PurePosixPath(path).suffix.lower()
         if reason := is_binary(data, suffix=suffix):
             self._skip(Skipped(path, reason))
@@ -268,12 +274,22 @@ class _Run:
 
     def _store_files(self, batch: _Batch) -> None:
         """Write the files of a batch, all of whose vectors are stored."""
+        self._store_known()
         with self.index.catalog.transaction():
             ids = self.last.fresh | batch.ids | batch.fresh
             for read in batch.files:
                 self._store(read, ids)
         self.waiting.popleft()
         self.last = batch
+
+    def _store_known(self) -> None:
+        """Write the files whose texts are stored, before a change of others takes those away."""
+        if self.known:
+            contents = {read.content for read in self.known if read.content is not None}
+            with self.index.catalog.transaction():
+                for read in self.known:
+                    self._store(read, {}, keep=contents)
+            self.known = []
 
     def keep(self) -> None:
         """End early: finish the request under way, give up the others, keep what there is."""
@@ -290,6 +306,7 @@ class _Run:
             batch.requests.clear()
             if all(good) and self.waiting[0] is batch:
                 self._store_files(batch)
+        self._store_known()
 
     def _put_vectors(self, batch: _Batch, keys: Sequence[bytes], found: Embedded) -> None:
         """Keep vectors, those of a long document as they come."""
@@ -303,7 +320,7 @@ class _Run:
         self.tally.embedded(len(good))
         self.tokens += sum(estimate_tokens(batch.texts[key]) for key in keys)
 
-    def _store(self, read: _Read, ids: Mapping[bytes, int]) -> None:
+    def _store(self, read: _Read, ids: Mapping[bytes, int], *, keep: Collection[int] = ()) -> None:
         catalog = self.index.catalog
         if read.document is not None:
             vectors = [ids[key] for key in read.keys]
@@ -319,7 +336,8 @@ class _Run:
                 read.found.mtime_ns,
                 read.seen_ns,
                 read.digest,
-            )
+            ),
+            keep=keep,
         )
         known = self.surveyed.sources.get(read.path)
         same = known is not None and known.digest == read.digest and not self.reread
@@ -357,12 +375,14 @@ class _Run:
 
     def _skip(self, skipped: Skipped) -> None:
         self.tally.skipped(skipped)
+        self._store_known()
         with self.index.catalog.transaction():
             self.index.catalog.texts.remove_sources([skipped.path])
             self.index.catalog.ledger.clear_failures([skipped.path])
 
     def remove_vanished(self, roots: Sequence[str]) -> None:
         """Drop what is no longer there, and failures below ``roots`` that did not happen again."""
+        self._store_known()
         catalog = self.index.catalog
         failed = {failure.path for failure in self.tally.report.failed}
         gone = [
@@ -374,6 +394,8 @@ class _Run:
             catalog.texts.remove_sources(self.surveyed.vanished)
             catalog.texts.remove_homeless()
             catalog.ledger.clear_failures(gone)
+            for root in self.surveyed.pruned:
+                catalog.ledger.remove_root(root)
             if self.reread or catalog.count("vectors") > 1.25 * catalog.count("chunks") + 1000:
                 catalog.vectors.remove_orphans()
         self.tally.removed(len(self.surveyed.vanished))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
@@ -52,6 +53,7 @@ SHOWN = 5  # lines of skipped or failed files without -v
 @click.option("--dry-run", is_flag=True, help="Say what would be read and skipped; write nothing.")
 @click.option("--reread", is_flag=True, help="Read files that seem unchanged too.")
 @click.option("--reembed", is_flag=True, help="Embed all passages anew, also with another model.")
+@click.option("--prune", is_flag=True, help="Drop files of folders that are gone or empty too.")
 @click.option("--max-file-mb", type=int, help="Refuse larger files.  [default: 64]")
 @json_option
 @quiet_option
@@ -62,6 +64,7 @@ def ingest(
     dry_run: bool,
     reread: bool,
     reembed: bool,
+    prune: bool,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -70,24 +73,27 @@ def ingest(
     """Bring the index in step with files and folders (those given before, if none are).
 
     New and changed files are read, vanished ones leave the index, unchanged ones cost a look.
-    Files that .gitignore or .ragkitignore name, hidden ones and binaries are skipped.
+    Files that .gitignore or .ragkitignore name, hidden ones and binaries are skipped. What a folder
+    held that is gone or empty itself stays, as its disk may not be mounted, until --prune is given.
 
     \b
         ragkit ingest ./docs
         ragkit ingest ./docs --embed-model bge-m3 --host gpu-box
         ragkit ingest ./docs --offline
         ragkit ingest ./docs --dry-run
+        ragkit ingest --prune
     """
     from ragkit.rag import Rag
 
     with Rag(index, notify=notices(quiet=quiet), **settings) as rag:
         if dry_run:
-            return _dry_run(
-                rag, paths, reread=reread, reembed=reembed, as_json=as_json, quiet=quiet
-            )
+            ways = {"reread": reread, "reembed": reembed, "prune": prune}
+            return _dry_run(rag, paths, ways, as_json=as_json, quiet=quiet)
         printer = ProgressPrinter(quiet=quiet, shown=partial(name, rag))
         try:
-            report = rag.ingest(*paths, reread=reread, reembed=reembed, progress=printer)
+            report = rag.ingest(
+                *paths, reread=reread, reembed=reembed, prune=prune, progress=printer
+            )
         finally:
             printer.clear()
         if as_json:
@@ -149,7 +155,7 @@ def _tell_some(lines: list[str], most: int | None, *, quiet: bool = False) -> No
 
 
 def _dry_run(
-    rag: Rag, paths: tuple[str, ...], *, reread: bool, reembed: bool, as_json: bool, quiet: bool
+    rag: Rag, paths: tuple[str, ...], ways: Mapping[str, bool], *, as_json: bool, quiet: bool
 ) -> int:
     from ragkit.types import Progress
 
@@ -157,8 +163,7 @@ def _dry_run(
     counted = count(1)
     found = rag.plan(
         *paths,
-        reread=reread,
-        reembed=reembed,
+        **ways,
         progress=lambda planned: printer(Progress("plan", planned.path, next(counted))),
     )
     printer.clear()

@@ -11,7 +11,7 @@ from ragkit.chunking import text_in_context
 from ragkit.errors import LoadError
 from ragkit.index.folder import Index
 from ragkit.index.survey import Survey
-from ragkit.loading import is_binary, load, oversize
+from ragkit.loading import is_binary, load, read
 from ragkit.loading.walk import Found
 from ragkit.protocols import Chunker
 from ragkit.text.tokens import estimate_tokens
@@ -24,7 +24,7 @@ class Planned:
     """What would become of one file or folder."""
 
     path: str  # as stored
-    action: str  # "new", "changed", "unchanged", "remove", "skip", "fail"
+    action: str  # "new", "changed", "unchanged", "remove", "stay", "skip", "fail"
     reason: str = ""
     size: int = 0  # bytes that would be read
     passages: int = 0  # that it would be cut into
@@ -52,6 +52,8 @@ def plan(
         yield Planned(path, "unchanged")
     for path in surveyed.vanished:
         yield Planned(path, "remove", "no longer there")
+    for path in surveyed.stays:
+        yield Planned(path, "stay", "its folder is gone or empty: '--prune' would remove it")
     for skipped in surveyed.skipped:
         yield Planned(skipped.path, "skip", skipped.reason)
     for failed in surveyed.failed:
@@ -73,10 +75,8 @@ def _read(
     seen: set[bytes],
 ) -> Planned:
     suffix = PurePosixPath(path).suffix.lower()
-    if reason := oversize(found.size, max_file_bytes):
-        return Planned(path, "fail", reason)
     try:
-        data = Path(found.path).read_bytes()
+        data = read(found.path, max_file_bytes)
         if reason := is_binary(data, suffix=suffix):
             return Planned(path, "skip", reason)
         document = load(data, suffix=suffix)

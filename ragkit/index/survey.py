@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from os.path import splitext
@@ -14,7 +15,7 @@ from ragkit.loading import BINARY_SUFFIXES
 from ragkit.loading.walk import HIDDEN, Found, walk
 from ragkit.types import Failure, Skipped
 
-STAYS = "it held stay in the index until 'ragkit rm' drops them"
+STAYS = "it held stay in the index until 'ragkit ingest --prune' drops them"
 SAME_TICK_NS = 2_000_000_000  # a file changed this shortly before it was read is read again
 
 
@@ -31,17 +32,42 @@ class Survey:
     damaged: tuple[str, ...]  # stored paths of rows to drop: their files are among the fresh
     roots: tuple[str, ...]  # stored paths of those to remember
     notes: tuple[tuple[str, str], ...]  # (path, what is to be said of it)
+    stays: tuple[str, ...]  # stored paths below roots that are gone or empty, unless pruned
+    pruned: tuple[str, ...]  # stored paths of roots that are gone, to forget
 
 
-def require(roots: Sequence[Path]) -> None:
-    """Refuse roots that do not exist.
+def require(
+    roots: Sequence[Path], *, prune: bool = False, held: Callable[[Path], int] = lambda _: 0
+) -> None:
+    """Refuse roots that do not exist, unless it is asked to drop what they held.
+
+    Args:
+        roots: files and folders.
+        prune: it is asked.
+        held: says how many files of the index were read below a path.
 
     Raises:
         NoSuchPathError: names the first of them.
     """
     for root in roots:
-        if not root.exists():
+        if root.exists():
+            continue
+        count = held(root)
+        if not count:
             raise NoSuchPathError(f"no such file or folder: {root}", hint="check its spelling")
+        if not prune:
+            raise NoSuchPathError(
+                f"no such file or folder: {root}; the index holds {count} files from there",
+                hint="if it is gone for good: ragkit ingest --prune " + shlex.quote(str(root)),
+            )
+
+
+def held_below(index: Index, path: Path) -> int:
+    """Return how many files of the index were read at or below a path."""
+    with index.catalog.errors():
+        sources, _ = index.catalog.texts.sources()
+    folder = index.stored_path(path)
+    return sum(is_below(known, folder) for known in sources)
 
 
 def roots_to_walk(index: Index, given: Sequence[Path]) -> list[Path]:
@@ -69,6 +95,7 @@ def survey(
     *,
     stored: Callable[[str | Path], str],
     reread: bool = False,
+    prune: bool = False,
 ) -> Survey:
     """Look at every file below ``roots``; read none.
 
@@ -77,6 +104,7 @@ def survey(
         roots: files and folders.
         stored: turns a path into the form the catalog keeps.
         reread: treat every file as changed.
+        prune: what lay below roots that are gone or empty has vanished.
     """
     sources, damaged = index.catalog.texts.sources() if index else ({}, [])
     known = index.catalog.ledger.roots() if index else []
@@ -118,18 +146,24 @@ def survey(
     missing = {path for path, root in zip(mine, roots, strict=True) if not root.exists()}
     # Below a root that is there and not empty, a root that is missing was merely deleted.
     deleted = {path for path in missing if any(is_below(path, root) for root in walked)}
-    spared = [*bare, *(failure.path for failure in failed)]
-    vanished = [
+    lost = sorted(missing - deleted)
+    unlisted = [failure.path for failure in failed]
+    unseen = [
         path
         for path in sources
-        if path not in seen
-        and any(is_below(path, root) for root in walked)
-        and not any(is_below(path, folder) for folder in spared)
+        if path not in seen and not any(is_below(path, folder) for folder in unlisted)
     ]
-    reason = f"no longer there; the files that {STAYS}"
-    failed += [Failure(path, "read", reason, permanent=False) for path in sorted(missing - deleted)]
-    counts = {root: sum(is_below(path, root) for path in sources) for root in bare}
-    notes = [(root, f"it is empty; the {n} files that {STAYS}") for root, n in counts.items() if n]
+    held = {root: [path for path in unseen if is_below(path, root)] for root in (*bare, *lost)}
+    kept = {path for paths in held.values() for path in paths}
+    vanished = [
+        path for path in unseen if path not in kept and any(is_below(path, root) for root in walked)
+    ]
+    if prune:
+        vanished += sorted(kept)
+        notes = []
+    else:
+        failed += [_no_longer_there(root, len(held[root])) for root in lost]
+        notes = [_empty(root, len(held[root])) for root in bare if held[root]]
     return Survey(
         tuple(fresh),
         tuple(unchanged),
@@ -140,7 +174,18 @@ def survey(
         tuple(_to_drop(known, damaged, mine)),
         tuple(path for path in mine if path not in deleted),
         tuple(notes),
+        () if prune else tuple(sorted(kept)),
+        tuple(lost) if prune else (),
     )
+
+
+def _no_longer_there(root: str, files: int) -> Failure:
+    reason = f"no longer there; the {files} files that {STAYS}"
+    return Failure(root, "read", reason, permanent=False)
+
+
+def _empty(root: str, files: int) -> tuple[str, str]:
+    return root, f"it is empty; the {files} files that {STAYS}"
 
 
 def _to_drop(known: Sequence[str], damaged: Sequence[str], roots: Sequence[str]) -> list[str]:

@@ -92,6 +92,7 @@ class Rag:
         *paths: str | Path,
         reread: bool = False,
         reembed: bool = False,
+        prune: bool = False,
         progress: Callable[[Progress], None] | None = None,
     ) -> IngestReport:
         """Bring the index in step with files and folders; return what was done.
@@ -101,6 +102,8 @@ class Rag:
             reread: read files that seem unchanged too, and write their rows anew.
             reembed: drop all vectors first, and embed every passage with the embedder that the
                 settings name. Until that is done passages are found by their words.
+            prune: drop what was read below paths that are no longer there, or empty now, which
+                else stays: it may be a disk that is not mounted.
             progress: called after each file, and while the embedder is waited for.
 
         Raises:
@@ -110,20 +113,24 @@ class Rag:
             IndexLockedError: another process writes to the index.
             IndexWriteError: no space, no permission. What was finished is kept.
         """
-        return run_steps(self.ingesting(*paths, reread=reread, reembed=reembed), progress)
+        steps = self.ingesting(*paths, reread=reread, reembed=reembed, prune=prune)
+        return run_steps(steps, progress)
 
     def ingesting(
-        self, *paths: str | Path, reread: bool = False, reembed: bool = False
+        self,
+        *paths: str | Path,
+        reread: bool = False,
+        reembed: bool = False,
+        prune: bool = False,
     ) -> Generator[Progress, None, None]:
         """Do what ``ingest`` does, and yield after each file; the last report is the whole one.
 
         Closed before its end, it keeps what was embedded by then.
         """
-        from ragkit.index.survey import require, survey
+        from ragkit.index.survey import survey
         from ragkit.ingest import ingest
 
-        require([Path(path) for path in paths])  # before a folder is made
-        roots = self._roots(paths)
+        roots = self._roots(paths, prune=prune)  # refused before a folder is made
         folder = self._home
         exists = (folder / CATALOG).is_file()
         if not exists:
@@ -153,6 +160,7 @@ class Rag:
                 chunker=self._parts.chunker(maker.chunk_tokens),
                 max_file_bytes=self.settings.max_file_mb * 1_000_000,
                 reread=reread,
+                prune=prune,
             )
 
     def _chunk_tokens(self, index: folders.Index) -> int:
@@ -180,6 +188,7 @@ class Rag:
         *paths: str | Path,
         reread: bool = False,
         reembed: bool = False,
+        prune: bool = False,
         progress: Callable[[Planned], None] | None = None,
     ) -> Plan:
         """Return what an ingest would do with each file, by path, and cost; write nothing.
@@ -191,21 +200,21 @@ class Rag:
             paths: files and folders; none means those given before.
             reread: as ``ingest`` has it.
             reembed: as ``ingest`` has it.
+            prune: as ``ingest`` has it.
             progress: called after each file.
 
         Raises:
             NoSuchPathError: a path does not exist.
         """
         from ragkit.index.plan import plan, summed
-        from ragkit.index.survey import require, survey
+        from ragkit.index.survey import survey
 
-        require([Path(path) for path in paths])
-        roots = self._roots(paths)
+        roots = self._roots(paths, prune=prune)
         index = self.reader().index if (self._home / CATALOG).is_file() else None
         stored = partial(folders.stored_path, base=self._home.parent)
         tokens = self._chunk_tokens(index) if index else self.settings.chunk_tokens
         planned = plan(
-            survey(index, roots, stored=stored, reread=reread or reembed),
+            survey(index, roots, stored=stored, reread=reread or reembed, prune=prune),
             index=None if reembed else index,
             stored=stored,
             chunker=self._parts.chunker(tokens),
@@ -401,12 +410,18 @@ class Rag:
                 self._readers[thread] = Reader(folders.Index.open(self._existing_folder()))
         return self._readers[thread]
 
-    def _roots(self, paths: Sequence[str | Path]) -> list[Path]:
-        """Return what to walk: what is given and the roots below it, or all that ever were."""
-        from ragkit.index.survey import roots_to_walk
+    def _roots(self, paths: Sequence[str | Path], *, prune: bool) -> list[Path]:
+        """Return what to walk: what is given and the roots below it, or all that ever were.
+
+        Raises:
+            NoSuchPathError: a path does not exist, and is not one to prune either.
+        """
+        from ragkit.index.survey import held_below, require, roots_to_walk
 
         given = [Path(path) for path in paths]
         if given and not (self._home / CATALOG).is_file():
+            require(given)
             return given
         with closing(folders.Index.open(self._existing_folder())) as index:
+            require(given, prune=prune, held=partial(held_below, index))
             return roots_to_walk(index, given)
