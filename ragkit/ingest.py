@@ -4,6 +4,8 @@ What has not changed costs a look at its size and time; what was embedded before
 text and never embedded again. Documents are committed whole: killed at any instant, each has its
 old text or its new one. One bad file costs itself, not the run; a passage that the embedder has no
 vector for is found by its words.
+
+Why one file: it is read from top to bottom, in the order in which it happens.
 """
 
 from __future__ import annotations

@@ -172,6 +172,23 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """What became of one file while its folder was watched."""
+
+    path: str  # as stored
+    kind: str  # "new", "changed", "removed", "failed"
+    reason: str = ""  # of a failure
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """One ingest of folders that are watched, and what it did with each file."""
+
+    report: IngestReport
+    changes: tuple[Change, ...]  # by path; failures that were told before are left out
+
+
+@dataclass(frozen=True, slots=True)
 class Listed:
     """A source of the index."""
 

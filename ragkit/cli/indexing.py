@@ -34,6 +34,7 @@ from ragkit.cli.output import (
     table,
     write_as_it_is,
 )
+from ragkit.cli.watching import watch_folders
 from ragkit.errors import ConfigError, NoSuchPathError, NothingFoundError
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ SHOWN = 5  # lines of skipped or failed files without -v
 @click.option("--reread", is_flag=True, help="Read files that seem unchanged too.")
 @click.option("--reembed", is_flag=True, help="Embed all passages anew, also with another model.")
 @click.option("--prune", is_flag=True, help="Drop files of folders that are gone or empty too.")
+@click.option("--watch", is_flag=True, help="Go on as files change, until Ctrl-C (extra: watch).")
 @click.option("--max-file-mb", type=int, help="Refuse larger files.  [default: 64]")
 @json_option
 @quiet_option
@@ -65,6 +67,7 @@ def ingest(
     reread: bool,
     reembed: bool,
     prune: bool,
+    watch: bool,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -82,25 +85,25 @@ def ingest(
         ragkit ingest ./docs --offline
         ragkit ingest ./docs --dry-run
         ragkit ingest --prune
+        ragkit ingest ./docs --watch
     """
     from ragkit.rag import Rag
 
+    if watch and dry_run:
+        raise ConfigError("--watch and --dry-run exclude each other", hint="leave one of them out")
+    ways = {"reread": reread, "reembed": reembed, "prune": prune}
     with Rag(index, notify=notices(quiet=quiet), **settings) as rag:
         if dry_run:
-            ways = {"reread": reread, "reembed": reembed, "prune": prune}
             return _dry_run(rag, paths, ways, as_json=as_json, quiet=quiet)
+        if watch:
+            say = partial(_say, rag, as_json=as_json, quiet=quiet, verbose=verbose)
+            watch_folders(rag, paths, ways, say=say, as_json=as_json, quiet=quiet)
         printer = ProgressPrinter(quiet=quiet, shown=partial(name, rag))
         try:
-            report = rag.ingest(
-                *paths, reread=reread, reembed=reembed, prune=prune, progress=printer
-            )
+            report = rag.ingest(*paths, **ways, progress=printer)
         finally:
             printer.clear()
-        if as_json:
-            print_json(_report_json(report))
-        else:
-            click.echo(_summary(report))
-        _tell(rag, report, quiet=quiet, verbose=verbose)
+        _say(rag, report, as_json=as_json, quiet=quiet, verbose=verbose)
         if report.failed:
             return FAILED
         if not report.files and not report.removed:
@@ -108,6 +111,15 @@ def ingest(
                 "no files to read there", hint="'--dry-run' says for each file why"
             )
         return 0
+
+
+def _say(rag: Rag, report: IngestReport, *, as_json: bool, quiet: bool, verbose: bool) -> None:
+    if as_json:
+        print_json(_report_json(report))
+    else:
+        click.echo(_summary(report))
+        sys.stdout.flush()
+    _tell(rag, report, quiet=quiet, verbose=verbose)
 
 
 def _report_json(report: IngestReport) -> dict[str, object]:

@@ -26,7 +26,7 @@ from ragkit.index import folder as folders
 from ragkit.protocols import Answerer, Chunker, Embedder
 from ragkit.rag.parts import AWAY, NO_VECTOR, Notify, Parts, log
 from ragkit.rag.steps import run_steps
-from ragkit.types import Check, Hit, IngestReport, Listed, Progress, Status
+from ragkit.types import Check, Hit, IngestReport, Listed, Progress, Status, Synced
 
 if TYPE_CHECKING:
     from ragkit.index.plan import Plan, Planned
@@ -162,6 +162,51 @@ class Rag:
                 reread=reread,
                 prune=prune,
             )
+
+    def watching(
+        self,
+        *paths: str | Path,
+        reread: bool = False,
+        reembed: bool = False,
+        prune: bool = False,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Generator[Synced, None, None]:
+        """Do what ``ingest`` does, and again whenever a file changes, until it is closed.
+
+        Yields after each ingest, the first one included; ``reread``, ``reembed`` and ``prune`` are
+        of that one. A server that goes away is waited for, which ``notify`` is told.
+
+        Raises:
+            MissingExtraError: the extra "watch" is not installed.
+            RagkitError: as ``ingest``, where waiting does not help.
+        """
+        from ragkit.watch import watch
+
+        self._parts.say_each_once()
+        roots = self._roots(paths, prune=prune)
+        first = [partial(self.ingest, *paths, reread=reread, reembed=reembed, prune=prune)]
+
+        def ingest(there: Sequence[Path]) -> IngestReport:
+            done = (first[0] if first else partial(self.ingest, *there))(progress=progress)
+            first.clear()
+            return done
+
+        yield from watch(
+            roots,
+            index=self._home,
+            ingest=ingest,
+            digests=self._digests,
+            notify=self._notify,
+            is_patient=(self._home / CATALOG).is_file(),
+        )
+
+    def _digests(self) -> dict[str, bytes]:
+        """Return the digest of each file of the index, if there is one."""
+        if not (self._home / CATALOG).is_file():
+            return {}
+        with closing(folders.Index.open(self._home)) as index, index.catalog.errors():
+            sources, _ = index.catalog.texts.sources()
+        return {path: source.digest for path, source in sources.items()}
 
     def _chunk_tokens(self, index: folders.Index) -> int:
         """Return the index's chunk size, unless another was asked for."""
