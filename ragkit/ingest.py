@@ -4,6 +4,8 @@ What has not changed costs a look at its size and time; what was embedded before
 text and never embedded again. Documents are committed whole: killed at any instant, each has its
 old text or its new one. One bad file costs itself, not the run; a passage that the embedder has no
 vector for is found by its words.
+
+Why one file: it is read from top to bottom, in the order in which it happens.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -25,7 +27,7 @@ from ragkit.index.caches import publish
 from ragkit.index.folder import PACE, Index
 from ragkit.index.survey import OWN_LOADERS, SAME_TICK_NS, Survey, is_below, survey
 from ragkit.index.tally import Tally, in_parts, without_vectors
-from ragkit.loading import oversize
+from ragkit.loading import read as read_bytes
 from ragkit.loading.own import BUILT_IN, Loaders
 from ragkit.loading.walk import Found
 from ragkit.protocols import Chunker, Embedder
@@ -49,6 +51,7 @@ def ingest(
     max_file_bytes: int,
     reread: bool = False,
     retry_failed: bool = False,
+    prune: bool = False,
     loaders: Loaders = BUILT_IN,
 ) -> Iterator[Progress]:
     """Bring the index in step with what lies below ``roots``; yield before each file.
@@ -64,6 +67,7 @@ def ingest(
         max_file_bytes: larger files are refused, with the reason.
         reread: read files that seem unchanged too, and write their rows anew.
         retry_failed: read what failed before, and nothing else.
+        prune: drop what lay below roots that are no longer there or empty.
         loaders: which read the files.
 
     Raises:
@@ -77,6 +81,7 @@ def ingest(
         stored=index.stored_path,
         reread=reread,
         retry_failed=retry_failed,
+        prune=prune,
         loaders=loaders,
     )
     again = reread or retry_failed
@@ -175,6 +180,7 @@ class _Run:
         self.loaders = loaders
         self.surveyed = surveyed
         self.batch = _Batch()
+        self.known: list[_Read] = []  # files whose texts were stored when they were read
         self.waiting: deque[_Batch] = deque()  # handed over, not yet stored
         self.last = _Batch()  # the one stored before them
         self.refused: dict[bytes, str] = {}  # why texts have no vector, by key
@@ -207,16 +213,18 @@ class _Run:
             reason = f"{type(error).__name__}: {error}"
             self._fail(Failure(path, "parse", reason, permanent=False))
         else:
-            if read is not None:
+            if read is not None and read.content is not None:
+                self.known.append(read)
+                if len(self.known) >= BATCH_TEXTS:
+                    self._store_known()
+            elif read is not None:
                 self.batch.files.append(read)
                 self.batch.bytes += found.size
 
     def _read(self, path: str, found: Found) -> _Read | None:
         """Return what a file holds, None if it is binary."""
-        if reason := oversize(found.size, self.max_file_bytes):
-            raise LoadError(reason, hint="raise it with --max-file-mb")
         seen_ns = time.time_ns()
-        data = Path(found.path).read_bytes()
+        data = read_bytes(found.path, self.max_file_bytes)
         suffix = PurePosixPath(path).suffix.lower()
         if reason := self.loaders.is_binary(data, suffix=suffix):
             self._skip(Skipped(path, reason))
@@ -293,12 +301,22 @@ class _Run:
 
     def _store_files(self, batch: _Batch) -> None:
         """Write the files of a batch, all of whose vectors are stored."""
+        self._store_known()
         with self.index.catalog.transaction():
             ids = self.last.fresh | batch.ids | batch.fresh
             for read in batch.files:
                 self._store(read, ids)
         self.waiting.popleft()
         self.last = batch
+
+    def _store_known(self) -> None:
+        """Write the files whose texts are stored, before a change of others takes those away."""
+        if self.known:
+            contents = {read.content for read in self.known if read.content is not None}
+            with self.index.catalog.transaction():
+                for read in self.known:
+                    self._store(read, {}, keep=contents)
+            self.known = []
 
     def keep(self) -> None:
         """End early: finish the request under way, give up the others, keep what there is."""
@@ -315,6 +333,7 @@ class _Run:
             batch.requests.clear()
             if all(good) and self.waiting[0] is batch:
                 self._store_files(batch)
+        self._store_known()
 
     def _put_vectors(self, batch: _Batch, keys: Sequence[bytes], found: Embedded) -> None:
         """Keep vectors, those of a long document as they come."""
@@ -328,7 +347,7 @@ class _Run:
         self.tally.embedded(len(good), of=len(keys))
         self.tokens += sum(estimate_tokens(batch.texts[key]) for key in keys)
 
-    def _store(self, read: _Read, ids: Mapping[bytes, int]) -> None:
+    def _store(self, read: _Read, ids: Mapping[bytes, int], *, keep: Collection[int] = ()) -> None:
         catalog = self.index.catalog
         if read.document is not None:
             vectors = [ids[key] for key in read.keys]
@@ -344,7 +363,8 @@ class _Run:
                 read.found.mtime_ns,
                 read.seen_ns,
                 read.digest,
-            )
+            ),
+            keep=keep,
         )
         known = self.surveyed.sources.get(read.path)
         same = known is not None and known.digest == read.digest and not self.reread
@@ -393,12 +413,14 @@ class _Run:
 
     def _skip(self, skipped: Skipped) -> None:
         self.tally.skipped(skipped)
+        self._store_known()
         with self.index.catalog.transaction():
             self.index.catalog.texts.remove_sources([skipped.path])
             self.index.catalog.failures.clear([skipped.path])
 
     def remove_vanished(self, roots: Sequence[str]) -> None:
         """Drop what is no longer there, and failures below ``roots`` that did not happen again."""
+        self._store_known()
         catalog = self.index.catalog
         failed = {failure.path for failure in self.tally.report.failed}
         gone = [
@@ -410,6 +432,8 @@ class _Run:
             catalog.texts.remove_sources(self.surveyed.vanished)
             catalog.texts.remove_homeless()
             catalog.failures.clear(gone)
+            for root in self.surveyed.pruned:
+                catalog.ledger.remove_root(root)
             if self.reread or catalog.count("vectors") > 1.25 * catalog.count("chunks") + 1000:
                 catalog.vectors.remove_orphans()
         self.tally.removed(len(self.surveyed.vanished))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -165,6 +166,16 @@ class IngestReport:
     notes: tuple[tuple[str, str], ...] = ()  # (path, what was lost or guessed there)
 
 
+class Ways(TypedDict, total=False):
+    """How an ingest goes about it; all are False unless given."""
+
+    reread: bool  # read files that seem unchanged too, and write their rows anew
+    reindex: bool  # embed all passages anew, beside the old vectors
+    retry_failed: bool  # read what failed before, and only that
+    prune: bool  # drop what was read below paths that are gone or empty now
+    wait: bool  # for another process that writes to the index
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """One step of an ingest: running totals, for whatever bar the caller draws."""
@@ -179,6 +190,23 @@ class Progress:
     report: IngestReport = field(default_factory=IngestReport)  # so far; final when "done"
     texts_done: int = 0  # the embedder is done with so many
     texts_known: int = 0  # of so many that the files read so far have for it
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of one file while its folder was watched."""
+
+    path: str  # as stored
+    kind: str  # "new", "changed", "removed", "failed"
+    reason: str = ""  # of a failure
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """One ingest of folders that are watched, and what it did with each file."""
+
+    report: IngestReport
+    changes: tuple[Change, ...]  # by path; failures that were told before are left out
 
 
 @dataclass(frozen=True, slots=True)

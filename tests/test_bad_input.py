@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -395,25 +393,6 @@ def test_search_files_that_cannot_be_written_are_told_and_made_next_time(
             folder.rmdir()
     assert ragkit("ingest")[0] == 0
     assert ragkit("check")[0] == 0
-
-
-@pytest.mark.parametrize("after", [0.0, 0.1, 0.3, 0.6])
-def test_a_kill_breaks_nothing(here: Path, after: float) -> None:
-    write(here / "docs", **{f"n{i:04}": f"number{i} " * 900 for i in range(300)})
-    process = subprocess.Popen(
-        [*RAGKIT, "ingest", "docs", "--offline", "-q"], stdout=subprocess.DEVNULL
-    )
-    deadline = time.monotonic() + 30
-    while not (here / ".ragkit/catalog.sqlite").exists() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    time.sleep(after)
-    process.send_signal(signal.SIGKILL)
-    process.wait(30)
-    with Rag(offline=True) as rag:
-        rag.ingest("docs")
-        assert not rag.check()
-        assert rag.status().files == 303
-        assert rag.search("number7")[0].path == "docs/n0007.md"
 
 
 def test_output_that_cannot_hold_chinese_does_not_end_it(indexed: Path) -> None:

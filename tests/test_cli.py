@@ -154,7 +154,7 @@ def test_without_a_command_it_says_what_to_do_first(
 NO_SETTINGS = {
     "no_probe",
     "as_json", "quiet", "verbose", "help", "version", "batch", "dry_run", "reread", "reindex",
-    "retry_failed", "failed", "wait",
+    "retry_failed", "failed", "wait", "prune", "watch",
     "insecure", "base", "system", "parameters", "file_index",
 }  # fmt: skip
 OTHER_NAMES = {"index": "RAGKIT_INDEX"}
@@ -697,6 +697,7 @@ def test_the_console_script_exits_with_the_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["ragkit", "xyzzy"])
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # this process keeps its own
     for name in ("__main__", "the console script"):
         with pytest.raises(SystemExit) as ended:
             runpy.run_module("ragkit", run_name=name)["main"]()

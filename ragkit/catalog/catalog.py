@@ -49,11 +49,12 @@ class Catalog:
             with closing(sqlite3.connect(unfinished, isolation_level=None)) as db:
                 db.execute("PRAGMA page_size=8192")
                 db.execute(f"PRAGMA application_id={APPLICATION}")
-                db.execute("PRAGMA journal_mode=WAL")
                 db.executescript(f"BEGIN; {SCHEMA}; COMMIT")
                 ledger = Ledger(db)
                 for key, value in {"format": FORMAT, **facts}.items():
                     ledger.set_meta(key, value)
+                # Only now: a log would stay behind, where there is no space to fold it in.
+                db.execute("PRAGMA journal_mode=WAL")
             unfinished.replace(folder / FILE)
         return cls.open(folder, writing=True)
 
@@ -72,8 +73,9 @@ class Catalog:
                 f"no index at {folder}", hint=f"ragkit ingest FOLDER --index {quote(str(folder))}"
             )
         with errors(folder):
-            catalog = cls._configured(folder, connect(file, writing=writing))
+            db = connect(file, writing=writing)
             try:
+                catalog = cls._configured(folder, db)
                 found = catalog.ledger.format()
                 if found != FORMAT:
                     raise IndexStaleError(
@@ -81,7 +83,7 @@ class Catalog:
                         hint=f"delete {folder} and ingest again",
                     )
             except BaseException:
-                catalog.close()
+                db.close()  # at once: a connection that is open keeps the log from being folded in
                 raise
         return catalog
 

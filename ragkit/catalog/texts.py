@@ -56,21 +56,24 @@ class Texts:
             raise damaged_sources(bad)
         return good
 
-    def put_source(self, source: Source) -> None:
-        """Keep a source, in place of what stood at its path; a text left homeless goes."""
-        self.remove_sources([source.path], keep=source.content)
+    def put_source(self, source: Source, *, keep: Collection[int] = ()) -> None:
+        """Keep a source, in place of what stood at its path.
+
+        A text left homeless goes, unless it is among those to ``keep``: they get a home next.
+        """
+        self.remove_sources([source.path], keep={source.content, *keep})
         fields = (source.path, source.content, source.size, source.mtime_ns, source.seen_ns)
         self._db.execute(
             "INSERT INTO sources VALUES(?,?,?,?,?,?,?)",
             (*fields, source.digest, seal_of(source.digest, *fields)),
         )
 
-    def remove_sources(self, paths: Iterable[str], *, keep: int = 0) -> None:
-        """Drop sources, and the texts that no other source holds but the content ``keep``."""
+    def remove_sources(self, paths: Iterable[str], *, keep: Collection[int] = ()) -> None:
+        """Drop sources, and the texts that no other source holds but those to ``keep``."""
         for path in paths:
             row = self._db.execute("SELECT content FROM sources WHERE path=?", (path,)).fetchone()
             self._db.execute("DELETE FROM sources WHERE path=?", (path,))
-            if row is not None and row[0] != keep:
+            if row is not None and row[0] not in keep:
                 self._drop_if_homeless(row[0])
 
     def remove_damaged(self, paths: Collection[str]) -> None:

@@ -7,6 +7,7 @@ import errno
 import gc
 import inspect
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from ragkit.errors import IndexWriteError, RagkitError, UntrustedHostError
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
-INTERRUPTED, FAULT = 130, 70
+INTERRUPTED, TERMINATED, FAULT = 130, 143, 70
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 ENDPOINTS = CHOICES["endpoint"]
 OPTION_HELP = "An option of Ollama's for the model, such as num_ctx=8192."
@@ -124,10 +125,21 @@ Models of Ollama do the work: 'ragkit models' lists them. Without a server: --of
 'ragkit -h' lists all commands."""
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: it ends a command as Ctrl-C does, with an exit code of its own."""
+
+
+def _terminate(*_: object) -> None:
+    raise Terminated
+
+
 def main() -> None:
     """Run the command line and exit: the console script."""
+    signal.signal(signal.SIGTERM, _terminate)
     code = run(sys.argv[1:])
-    hurried = code == INTERRUPTED and threading.active_count() > 1  # one waits for a server
+    hurried = (
+        code in (INTERRUPTED, TERMINATED) and threading.active_count() > 1
+    )  # one waits for a server
     if hurried:  # pragma: no cover - it ends the process: a test starts one of its own
         sys.stdout.flush()
         os._exit(code)  # what was finished is kept, and the system lets go of the lock
@@ -151,9 +163,10 @@ def run(arguments: list[str]) -> int:
     except RagkitError as error:
         complain(error)
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as error:
         click.echo("Interrupted; what was finished is kept.", err=True)
-        return INTERRUPTED
+        cause = error.__cause__ or error  # click hides it behind its own
+        return TERMINATED if isinstance(cause, Terminated) else INTERRUPTED
     except OSError as error:
         return _output_ended(error)
     except Exception as error:  # noqa: BLE001 - the one place that turns a fault into its exit code

@@ -40,12 +40,13 @@ from ragkit.cli.output import (
     write_as_it_is,
 )
 from ragkit.cli.progress import ProgressPrinter
+from ragkit.cli.watching import watch_folders
 from ragkit.errors import ConfigError, NoSuchPathError, NothingFoundError
 
 if TYPE_CHECKING:
     from ragkit.index.plan import Plan, Planned
     from ragkit.rag import Rag
-    from ragkit.types import Failure, IngestReport
+    from ragkit.types import Failure, IngestReport, Ways
 
 FAILED, DAMAGED = 6, 5
 WAITING = "{} passages without vectors: found by their words, 'ragkit ingest' embeds them"
@@ -66,6 +67,8 @@ SHOWN = 5  # lines of skipped or failed files without -v
 @click.option("--reread", is_flag=True, help="Read files that seem unchanged too.")
 @click.option("--reindex", is_flag=True, help="Embed all passages anew, also with another model.")
 @click.option("--retry-failed", is_flag=True, help="Read what failed before again, and only that.")
+@click.option("--prune", is_flag=True, help="Drop files of folders that are gone or empty too.")
+@click.option("--watch", is_flag=True, help="Go on as files change, until Ctrl-C (extra: watch).")
 @click.option("--max-file-mb", type=int, help="Refuse larger files.  [default: 64]")
 @wait_option
 @json_option
@@ -78,6 +81,8 @@ def ingest(
     reread: bool,
     reindex: bool,
     retry_failed: bool,
+    prune: bool,
+    watch: bool,
     wait: bool,
     as_json: bool,
     quiet: bool,
@@ -87,7 +92,8 @@ def ingest(
     """Bring the index in step with files and folders (those given before, if none are).
 
     New and changed files are read, vanished ones leave the index, unchanged ones cost a look.
-    Files that .gitignore or .ragkitignore name, hidden ones and binaries are skipped.
+    Files that .gitignore or .ragkitignore name, hidden ones and binaries are skipped. What a folder
+    held that is gone or empty itself stays, as its disk may not be mounted, until --prune is given.
     With --reindex the old vectors answer until all new ones are there; if stopped, it goes on.
 
     \b
@@ -97,30 +103,30 @@ def ingest(
         ragkit ingest ./docs --dry-run
         ragkit ingest --reindex --embed-model bge-m3
         ragkit ingest --retry-failed
+        ragkit ingest --prune
         ragkit ingest --wait
+        ragkit ingest ./docs --watch
     """
     from ragkit.rag import Rag
 
+    if watch and dry_run:
+        raise ConfigError("--watch and --dry-run exclude each other", hint="leave one of them out")
+    ways: Ways = {
+        "reread": reread, "reindex": reindex, "retry_failed": retry_failed, "prune": prune,
+        "wait": wait,
+    }  # fmt: skip
     printer = ProgressPrinter(quiet=quiet)
     with Rag(index, notify=printer.notify, **settings) as rag:
         printer.shown = partial(name, rag)
         if dry_run:
-            plan = partial(rag.plan, *paths, reread=reread, reindex=reindex)
-            return _dry_run(rag, partial(plan, retry_failed=retry_failed), printer, as_json=as_json)
+            return _dry_run(rag, partial(rag.plan, *paths, **ways), printer, as_json=as_json)
+        say = partial(_say, rag, as_json=as_json, quiet=quiet, verbose=verbose)
+        if watch:
+            steps = partial(rag.watching, *paths, **ways)
+            watch_folders(rag, steps, printer, say=say, as_json=as_json, quiet=quiet)
         with printer:
-            report = rag.ingest(
-                *paths,
-                reread=reread,
-                reindex=reindex,
-                retry_failed=retry_failed,
-                wait=wait,
-                progress=printer,
-            )
-        if as_json:
-            print_json(_report_json(report))
-        else:
-            click.echo(_summary(report))
-        _tell(rag, report, quiet=quiet, verbose=verbose)
+            report = rag.ingest(*paths, **ways, progress=printer)
+        say(report)
         if verbose:
             took = [f"{name(rag, path)}: {duration(s)}" for path, s in printer.slow.items()]
             _tell_some([f"slow: {said} to read" for said in took], None, quiet=quiet)
@@ -131,6 +137,15 @@ def ingest(
                 "no files to read there", hint="'--dry-run' says for each file why"
             )
         return 0
+
+
+def _say(rag: Rag, report: IngestReport, *, as_json: bool, quiet: bool, verbose: bool) -> None:
+    if as_json:
+        print_json(_report_json(report))
+    else:
+        click.echo(_summary(report))
+        sys.stdout.flush()
+    _tell(rag, report, quiet=quiet, verbose=verbose)
 
 
 def _report_json(report: IngestReport) -> dict[str, object]:

@@ -55,6 +55,10 @@ class OneLine:
             else:
                 click.echo(text, err=True)
 
+    def restart(self) -> None:
+        """Count the seconds from now on."""
+        self._began = time.monotonic()
+
     def say(self, text: str) -> None:
         """Say something on a line of its own, whatever was drawn."""
         with self._lock:
@@ -99,6 +103,10 @@ class ProgressPrinter:
         self._ended.set()
         self._thread.join()
         self.clear()
+
+    def restart(self) -> None:
+        """Begin anew: what is shown from now on is of another ingest."""
+        self._line.restart()
 
     def notify(self, text: str) -> None:
         """Say something beside the progress."""

@@ -11,7 +11,7 @@ from ragkit.chunking import text_in_context
 from ragkit.errors import LoadError
 from ragkit.index.folder import Index
 from ragkit.index.survey import Survey
-from ragkit.loading import oversize
+from ragkit.loading import read
 from ragkit.loading.own import BUILT_IN, Loaders
 from ragkit.loading.walk import Found
 from ragkit.protocols import Chunker
@@ -25,7 +25,7 @@ class Planned:
     """What would become of one file or folder."""
 
     path: str  # as stored
-    action: str  # "new", "changed", "unchanged", "remove", "skip", "fail"
+    action: str  # "new", "changed", "unchanged", "remove", "stay", "skip", "fail"
     reason: str = ""
     size: int = 0  # bytes that would be read
     passages: int = 0  # that it would be cut into
@@ -55,6 +55,8 @@ def plan(
         yield Planned(path, "unchanged")
     for path in surveyed.vanished:
         yield Planned(path, "remove", "no longer there")
+    for path in surveyed.stays:
+        yield Planned(path, "stay", "its folder is gone or empty: '--prune' would remove it")
     for skipped in surveyed.skipped:
         yield Planned(skipped.path, "skip", skipped.reason)
     for failed in surveyed.failed:
@@ -80,10 +82,8 @@ def _read(
     seen: set[bytes],
 ) -> Planned:
     suffix = PurePosixPath(path).suffix.lower()
-    if reason := oversize(found.size, max_file_bytes):
-        return Planned(path, "fail", reason)
     try:
-        data = Path(found.path).read_bytes()
+        data = read(found.path, max_file_bytes)
         if reason := loaders.is_binary(data, suffix=suffix):
             return Planned(path, "skip", reason)
         document = loaders.load(data, suffix=suffix)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from os.path import splitext
@@ -18,7 +19,7 @@ NOT_AT_HAND = (
     "the loader that {0} files were read by is not at hand: give it in Python,"
     " Rag(index, loaders={{'{0}': ...}}), or drop them all with 'ragkit rm'"
 )
-STAYS = "it held stay in the index until 'ragkit rm' drops them"
+STAYS = "it held stay in the index until 'ragkit ingest --prune' drops them"
 OWN_LOADERS = "own_loaders"  # of the catalog's facts: whether there ever was one
 SAME_TICK_NS = 2_000_000_000  # a file changed this shortly before it was read is read again
 
@@ -36,18 +37,43 @@ class Survey:
     damaged: tuple[str, ...]  # stored paths of rows to drop: their files are among the fresh
     roots: tuple[str, ...]  # stored paths of those to remember
     notes: tuple[tuple[str, str], ...]  # (path, what is to be said of it)
-    remembered: tuple[Failure, ...] = ()  # of files and pages that are as they were: not read again
+    stays: tuple[str, ...]  # stored paths below roots that are gone or empty, unless pruned
+    pruned: tuple[str, ...]  # stored paths of roots that are gone, to forget
+    remembered: tuple[Failure, ...]  # of files and pages that are as they were: not read again
 
 
-def require(roots: Sequence[Path]) -> None:
-    """Refuse roots that do not exist.
+def require(
+    roots: Sequence[Path], *, prune: bool = False, held: Callable[[Path], int] = lambda _: 0
+) -> None:
+    """Refuse roots that do not exist, unless it is asked to drop what they held.
+
+    Args:
+        roots: files and folders.
+        prune: it is asked.
+        held: says how many files of the index were read below a path.
 
     Raises:
         NoSuchPathError: names the first of them.
     """
     for root in roots:
-        if not root.exists():
+        if root.exists():
+            continue
+        count = held(root)
+        if not count:
             raise NoSuchPathError(f"no such file or folder: {root}", hint="check its spelling")
+        if not prune:
+            raise NoSuchPathError(
+                f"no such file or folder: {root}; the index holds {count} files from there",
+                hint="if it is gone for good: ragkit ingest --prune " + shlex.quote(str(root)),
+            )
+
+
+def held_below(index: Index, path: Path) -> int:
+    """Return how many files of the index were read at or below a path."""
+    with index.catalog.errors():
+        sources, _ = index.catalog.texts.sources()
+    folder = index.stored_path(path)
+    return sum(is_below(known, folder) for known in sources)
 
 
 def roots_to_walk(index: Index, given: Sequence[Path]) -> list[Path]:
@@ -69,13 +95,14 @@ def roots_to_walk(index: Index, given: Sequence[Path]) -> list[Path]:
     return [*given, *roots]
 
 
-def survey(  # noqa: PLR0915 - one look at each file, told from top to bottom
+def survey(  # noqa: PLR0912, PLR0915 - one look at each file, told from top to bottom
     index: Index | None,
     roots: Sequence[Path],
     *,
     stored: Callable[[str | Path], str],
     reread: bool = False,
     retry_failed: bool = False,
+    prune: bool = False,
     loaders: Loaders = BUILT_IN,
 ) -> Survey:
     """Look at every file below ``roots``; read none.
@@ -86,6 +113,7 @@ def survey(  # noqa: PLR0915 - one look at each file, told from top to bottom
         stored: turns a path into the form the catalog keeps.
         reread: treat every file as changed.
         retry_failed: treat what failed before as changed, and leave all else alone.
+        prune: what lay below roots that are gone or empty has vanished.
         loaders: which read the files.
     """
     sources, damaged = index.catalog.texts.sources() if index else ({}, [])
@@ -148,17 +176,25 @@ def survey(  # noqa: PLR0915 - one look at each file, told from top to bottom
     missing = {path for path, root in zip(mine, roots, strict=True) if not root.exists()}
     # Below a root that is there and not empty, a root that is missing was merely deleted.
     deleted = {path for path in missing if any(is_below(path, root) for root in walked)}
-    spared = [*bare, *(failure.path for failure in failed)]
-    vanished = [
+    unmounted = sorted(missing - deleted)
+    unlisted = [failure.path for failure in failed]
+    unseen = [
         path
         for path in sources
         if path not in seen
-        and any(is_below(path, root) for root in walked)
-        and not any(is_below(path, folder) for folder in spared)
+        and not any(is_below(path, folder) for folder in unlisted)
         and (not retry_failed or before.failed(path))
     ]
-    failed += [_no_longer_there(path) for path in sorted(missing - deleted)]
-    held = {root: sum(is_below(path, root) for path in sources) for root in bare}
+    held = {root: [path for path in unseen if is_below(path, root)] for root in (*bare, *unmounted)}
+    kept = {path for paths in held.values() for path in paths}
+    vanished = [
+        path for path in unseen if path not in kept and any(is_below(path, root) for root in walked)
+    ]
+    if prune:
+        vanished += sorted(kept)
+    else:
+        failed += [_no_longer_there(root, len(held[root])) for root in unmounted]
+    notes = [_empty(root, len(held[root])) for root in bare if held[root] and not prune]
     return Survey(
         tuple(fresh),
         tuple(unchanged),
@@ -168,13 +204,16 @@ def survey(  # noqa: PLR0915 - one look at each file, told from top to bottom
         sources,
         tuple(_to_drop(known, damaged, mine)),
         tuple(path for path in mine if path not in deleted),
-        tuple(_empty(root, files) for root, files in held.items() if files),
+        tuple(notes),
+        () if prune else tuple(sorted(kept)),
+        tuple(unmounted) if prune else (),
         before.still(unchanged),
     )
 
 
-def _no_longer_there(root: str) -> Failure:
-    return Failure(root, "read", f"no longer there; the files that {STAYS}", permanent=False)
+def _no_longer_there(root: str, files: int) -> Failure:
+    reason = f"no longer there; the {files} files that {STAYS}"
+    return Failure(root, "read", reason, permanent=False)
 
 
 def _empty(root: str, files: int) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from ragkit.errors import LoadError
 from ragkit.loading.decoding import MARKS, decode, wide_without_mark
 from ragkit.loading.markup import markdown, restructured
 from ragkit.loading.pdf import is_pdf, pdf
+from ragkit.loading.reading import oversize, read
 from ragkit.loading.webpage import declared_encoding, webpage
 from ragkit.types import Document
 
@@ -26,6 +27,7 @@ SUFFIXES = {
     **dict.fromkeys((".html", ".htm", ".xhtml"), "html"),
     ".pdf": "pdf",
 }
+__all__ = ["BINARY_SUFFIXES", "document_type", "is_binary", "load", "oversize", "read"]
 BINARY_SUFFIXES = frozenset(
     f".{suffix}"
     for suffix in (
@@ -56,15 +58,6 @@ def document_type(suffix: str) -> str:
     ('markdown', 'code', 'text')
     """
     return SUFFIXES.get(suffix.lower(), "text")
-
-
-def oversize(size: int, limit: int) -> str:
-    """Return why a file of ``size`` bytes is refused, "" if it is not.
-
-    >>> oversize(70_000_000, 64_000_000), oversize(9, 64_000_000)
-    ('70 MB is more than the limit of 64 MB', '')
-    """
-    return f"{size / 1e6:.0f} MB is more than the limit of {limit / 1e6:.0f} MB" * (size > limit)
 
 
 def is_binary(data: bytes, *, suffix: str) -> str:

@@ -86,6 +86,18 @@ class Parts:
         self._hosts = self._embedder = self._answerer = None
         self._away_until_s = 0.0
 
+    def say_each_once(self) -> None:
+        """Say nothing twice from now on: parts that are made anew have the same to say again."""
+        told: set[str] = set()
+        notify = self._notify
+
+        def say(text: str) -> None:
+            if text not in told:
+                told.add(text)
+                notify(text)
+
+        self._notify = say
+
     def found_away(self) -> None:
         """Leave the server alone for a while: it does not answer."""
         self._away_until_s = time.monotonic() + AWAY_S

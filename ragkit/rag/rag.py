@@ -17,7 +17,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Lock, Thread, current_thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from ragkit.catalog import FILE as CATALOG
 from ragkit.config import Settings
@@ -26,7 +26,8 @@ from ragkit.index import folder as folders
 from ragkit.index.lock import WriterLock
 from ragkit.protocols import Answerer, Chunker, Embedder, Loader, PromptBuilder
 from ragkit.rag.parts import AWAY, NO_VECTOR, Notify, Parts, log
-from ragkit.types import Check, Hit, IngestReport, Listed, Progress, Status
+from ragkit.rag.steps import run_steps
+from ragkit.types import Check, Hit, IngestReport, Listed, Progress, Status, Synced, Ways
 
 if TYPE_CHECKING:
     from ragkit.index.plan import Plan, Planned
@@ -106,22 +107,21 @@ class Rag:
     def ingest(
         self,
         *paths: str | Path,
-        reread: bool = False,
-        reindex: bool = False,
-        retry_failed: bool = False,
-        wait: bool = False,
         progress: Callable[[Progress], None] | None = None,
+        **ways: Unpack[Ways],
     ) -> IngestReport:
         """Bring the index in step with files and folders; return what was done.
 
         Args:
             paths: files and folders; none means those given before.
-            reread: read files that seem unchanged too, and write their rows anew.
-            reindex: embed every passage anew, with the embedder that the settings name, beside the
-                old vectors, which answer until all are there. One that was stopped goes on.
-            retry_failed: read what failed before again, also what failed for good, and only that.
-            wait: for another process that writes to the index, instead of failing.
             progress: called before each file, and while the embedder is waited for.
+            **ways: ``reread`` reads files that seem unchanged too, and writes their rows anew.
+                ``reindex`` embeds every passage anew, with the embedder that the settings name,
+                beside the old vectors, which answer until all are there; one that was stopped goes
+                on. ``retry_failed`` reads what failed before, also for good, and only that.
+                ``prune`` drops what was read below paths that are no longer there, or empty now,
+                which else stays: it may be a disk that is not mounted. ``wait`` waits for another
+                process that writes to the index, instead of failing.
 
         Raises:
             NoSuchPathError: a path does not exist.
@@ -130,61 +130,31 @@ class Rag:
             IndexLockedError: another process writes to the index; it is named.
             IndexWriteError: no space, no permission. What was finished is kept.
         """
-        with closing(
-            self.ingesting(
-                *paths, reread=reread, reindex=reindex, retry_failed=retry_failed, wait=wait
-            )
-        ) as steps:
-            for step in steps:
-                if progress:
-                    progress(step)
-        return step.report
+        return run_steps(self.ingesting(*paths, **ways), progress)
 
     def ingesting(
-        self,
-        *paths: str | Path,
-        reread: bool = False,
-        reindex: bool = False,
-        retry_failed: bool = False,
-        wait: bool = False,
+        self, *paths: str | Path, **ways: Unpack[Ways]
     ) -> Generator[Progress, None, None]:
         """Do what ``ingest`` does, and yield before each file; the last report is the whole one.
 
         Closed before its end, it keeps what was embedded by then.
         """
-        from ragkit.index.survey import require
-
-        require([Path(path) for path in paths])  # before a folder is made
-        self._require_retry(retry_failed, reread or reindex)
+        roots = self._roots(paths, ways)  # refused before a folder is made
         with WriterLock(self._home) as held:
             if self._home.is_dir():  # at once, before a server is asked
-                yield from self._turn(held, wait=wait)
-            yield from self._ingesting(
-                held,
-                paths,
-                reread=reread,
-                reindex=reindex,
-                retry_failed=retry_failed,
-                wait=wait,
-            )
+                yield from self._turn(held, wait=ways.get("wait", False))
+            yield from self._ingesting(held, roots, ways)
 
     def _ingesting(
-        self,
-        held: WriterLock,
-        paths: Sequence[str | Path],
-        *,
-        reread: bool,
-        reindex: bool,
-        retry_failed: bool,
-        wait: bool,
+        self, held: WriterLock, roots: Sequence[Path], ways: Ways
     ) -> Generator[Progress, None, None]:
         from ragkit.index import beside
         from ragkit.index.survey import survey
         from ragkit.ingest import ingest
 
-        roots = self._roots(paths)
         folder = self._home
         exists = (folder / CATALOG).is_file()
+        reindex = ways.get("reindex", False)
         if not exists:
             stored = partial(folders.stored_path, base=folder.parent)
             found = survey(None, roots, stored=stored, loaders=self._loaders())
@@ -195,7 +165,7 @@ class Rag:
         maker = folders.Maker(
             embedder.name, embedder.fingerprint, embedder.dim, self.settings.chunk_tokens
         )
-        yield from self._turn(held, wait=wait)
+        yield from self._turn(held, wait=ways.get("wait", False))
         with self._writing(held, new=None if exists else maker) as index:
             if self.folder is None:
                 self._notify(f"making an index in {folders.NAME} of this folder")
@@ -214,8 +184,9 @@ class Rag:
                 embedder=embedder,
                 chunker=self._parts.chunker(maker.chunk_tokens),
                 max_file_bytes=self.settings.max_file_mb * 1_000_000,
-                reread=reread,
-                retry_failed=retry_failed,
+                reread=ways.get("reread", False),
+                retry_failed=ways.get("retry_failed", False),
+                prune=ways.get("prune", False),
                 loaders=self._loaders(),
             )
             yield from _after(before, steps) if before.chunks else steps
@@ -236,20 +207,54 @@ class Rag:
                     yield step
         return step.report
 
-    def _require_retry(self, retry_failed: bool, others_too: bool) -> None:
-        """Refuse to read what failed, and only that, where it cannot be."""
-        if retry_failed:
-            self._existing_folder()
-        if retry_failed and others_too:
-            raise ConfigError(
-                "retry_failed reads only what failed, reread and reindex all files",
-                hint="leave one of them out",
-            )
-
     def _loaders(self) -> Loaders:
         from ragkit.loading.own import Loaders
 
         return Loaders(self._own_loaders)
+
+    def watching(
+        self,
+        *paths: str | Path,
+        progress: Callable[[Progress], None] | None = None,
+        **ways: Unpack[Ways],
+    ) -> Generator[Synced, None, None]:
+        """Do what ``ingest`` does, and again whenever a file changes, until it is closed.
+
+        Yields after each ingest, the first one included; ``reread``, ``reindex``, ``retry_failed``
+        and ``prune`` are of that one. A server that goes away is waited for, and so is another
+        writer, which ``notify`` is told.
+
+        Raises:
+            MissingExtraError: the extra "watch" is not installed.
+            RagkitError: as ``ingest``, where waiting does not help.
+        """
+        from ragkit.watch import watch
+
+        self._parts.say_each_once()
+        roots = self._roots(paths, ways)
+        first = [partial(self.ingest, *paths, **ways)]
+
+        def ingest(there: Sequence[Path]) -> IngestReport:
+            done = (first[0] if first else partial(self.ingest, *there))(progress=progress)
+            first.clear()
+            return done
+
+        yield from watch(
+            roots,
+            index=self._home,
+            ingest=ingest,
+            digests=self._digests,
+            notify=self._notify,
+            is_patient=(self._home / CATALOG).is_file(),
+        )
+
+    def _digests(self) -> dict[str, bytes]:
+        """Return the digest of each file of the index, if there is one."""
+        if not (self._home / CATALOG).is_file():
+            return {}
+        with closing(folders.Index.open(self._home)) as index, index.catalog.errors():
+            sources, _ = index.catalog.texts.sources()
+        return {path: source.digest for path, source in sources.items()}
 
     def _chunk_tokens(self, index: folders.Index) -> int:
         """Return the index's chunk size, unless another was asked for."""
@@ -292,10 +297,8 @@ class Rag:
     def plan(
         self,
         *paths: str | Path,
-        reread: bool = False,
-        reindex: bool = False,
-        retry_failed: bool = False,
         progress: Callable[[Planned], None] | None = None,
+        **ways: Unpack[Ways],
     ) -> Plan:
         """Return what an ingest would do with each file, by path, and cost; write nothing.
 
@@ -304,21 +307,18 @@ class Rag:
 
         Args:
             paths: files and folders; none means those given before.
-            reread: as ``ingest`` has it.
-            reindex: as ``ingest`` has it.
-            retry_failed: as ``ingest`` has it.
             progress: called after each file.
+            **ways: as ``ingest`` has them.
 
         Raises:
             NoSuchPathError: a path does not exist.
         """
         from ragkit.index import beside
         from ragkit.index.plan import plan, summed
-        from ragkit.index.survey import require, survey
+        from ragkit.index.survey import survey
 
-        require([Path(path) for path in paths])
-        self._require_retry(retry_failed, reread or reindex)
-        roots = self._roots(paths)
+        roots = self._roots(paths, ways)
+        reindex = ways.get("reindex", False)
         index = self.reader().index if (self._home / CATALOG).is_file() else None
         built = beside.begun(index) if index and reindex else None
         stored = partial(folders.stored_path, base=self._home.parent)
@@ -327,8 +327,9 @@ class Rag:
             index,
             roots,
             stored=stored,
-            reread=reread or reindex,
-            retry_failed=retry_failed,
+            reread=ways.get("reread", False) or reindex,
+            retry_failed=ways.get("retry_failed", False),
+            prune=ways.get("prune", False),
             loaders=self._loaders(),
         )
         planned = plan(
@@ -547,14 +548,28 @@ class Rag:
                 self._readers[thread] = Reader(folders.Index.open(self._existing_folder()))
         return self._readers[thread]
 
-    def _roots(self, paths: Sequence[str | Path]) -> list[Path]:
-        """Return what to walk: what is given and the roots below it, or all that ever were."""
-        from ragkit.index.survey import roots_to_walk
+    def _roots(self, paths: Sequence[str | Path], ways: Ways) -> list[Path]:
+        """Return what to walk: what is given and the roots below it, or all that ever were.
+
+        Raises:
+            NoSuchPathError: a path does not exist, and is not one to prune either.
+            ConfigError: the ways exclude each other.
+        """
+        if ways.get("retry_failed"):
+            self._existing_folder()
+            if ways.get("reread") or ways.get("reindex"):
+                raise ConfigError(
+                    "retry_failed reads only what failed, reread and reindex all files",
+                    hint="leave one of them out",
+                )
+        from ragkit.index.survey import held_below, require, roots_to_walk
 
         given = [Path(path) for path in paths]
         if given and not (self._home / CATALOG).is_file():
+            require(given)
             return given
         with closing(folders.Index.open(self._existing_folder())) as index:
+            require(given, prune=ways.get("prune", False), held=partial(held_below, index))
             return roots_to_walk(index, given)
 
 

@@ -1,0 +1,32 @@
+"""Run the steps of an ingest, and hand it an interrupt that comes between two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import closing
+from inspect import GEN_CLOSED, getgeneratorstate
+
+from ragkit.types import IngestReport, Progress
+
+
+def run_steps(
+    steps: Generator[Progress, None, None], progress: Callable[[Progress], None] | None
+) -> IngestReport:
+    """Run an ingest to its end, tell ``progress`` of each step, and return the last report.
+
+    An interrupt may come while a step is shown, outside of the ingest. It is raised within it, so
+    that the ingest can say what it still finishes; a second one ends it at once, wherever it comes.
+    """
+    show = progress or (lambda _: None)
+    step = Progress("walk")
+    with closing(steps):
+        while True:
+            try:
+                for step in steps:
+                    show(step)
+            except KeyboardInterrupt as interrupt:
+                if getgeneratorstate(steps) == GEN_CLOSED:
+                    raise  # it was raised within
+                show(steps.throw(interrupt))
+            else:
+                return step.report
