@@ -47,6 +47,7 @@ def ingest(
     chunker: Chunker,
     max_file_bytes: int,
     reread: bool = False,
+    chosen: Survey | None = None,
 ) -> Iterator[Progress]:
     """Bring the index in step with what lies below ``roots``; yield after each file.
 
@@ -60,13 +61,14 @@ def ingest(
         chunker: cuts documents into chunks.
         max_file_bytes: larger files are refused, with the reason.
         reread: read files that seem unchanged too, and write their rows anew.
+        chosen: what to read, instead of all that is new below ``roots``.
 
     Raises:
         IndexWriteError: no space, no permission.
         OllamaError: the embedder's server failed. What was embedded by then is kept.
     """
     yield Progress("walk")
-    surveyed = survey(index, roots, stored=index.stored_path, reread=reread)
+    surveyed = chosen or survey(index, roots, stored=index.stored_path, reread=reread)
     run = _Run(index, embedder, chunker, max_file_bytes, reread, surveyed)
     with index.catalog.transaction():
         if reread:  # of damage, perhaps

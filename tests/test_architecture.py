@@ -26,7 +26,7 @@ LAYERS = [
     },
     {"embedding", "chat_models", "index"},
     {"ingest", "query"},
-    {"doctor"},
+    {"doctor", "repair"},
     {"rag"},
     {"cli"},
     {"__main__"},

@@ -190,7 +190,7 @@ class Texts:
             IndexDamagedError: it is not what was written.
         """
         if ids is None:
-            ids = [id_ for (id_,) in self._db.execute("SELECT id FROM contents").fetchall()]
+            ids = self.ids()
         found = {}
         for id_ in set(ids):
             content = self._content(id_)
@@ -226,6 +226,10 @@ class Texts:
             raise self.damaged([content], "the text")
         return row[0].decode()
 
+    def ids(self) -> list[int]:
+        """Return the ids of all contents."""
+        return [id_ for (id_,) in self._db.execute("SELECT id FROM contents")]
+
     def page_starts(self, content: int) -> list[int]:
         """Return where each page of a content begins; none if it has no pages."""
         (starts,) = self._db.execute(
@@ -253,6 +257,10 @@ class Texts:
     def chunks_after(self, last_id: int) -> Iterator[StoredChunk]:
         """Yield the chunks written after ``last_id``, in order of id."""
         yield from self._chunks("id>? ORDER BY id", (last_id,))
+
+    def chunks_of(self, content: int) -> Iterator[StoredChunk]:
+        """Yield the chunks of a content, in order of id."""
+        yield from self._chunks("content=? ORDER BY id", (content,))
 
     def _chunks(self, condition: str, values: tuple[object, ...]) -> Iterator[StoredChunk]:
         for id_, text, row in self._rows(condition, values):
@@ -314,11 +322,15 @@ class Texts:
     def forget_vectors(self) -> None:
         """Leave every chunk without a vector."""
         for (id_,) in self._db.execute("SELECT id FROM chunks").fetchall():
-            for _, text, row in self._rows("id=?", (id_,)):
-                row[-1] = 0
-                self._db.execute(
-                    "UPDATE chunks SET vector=0, seal=? WHERE id=?", (seal_of(text, *row), id_)
-                )
+            self.forget_vector(id_)
+
+    def forget_vector(self, chunk: int) -> None:
+        """Leave a chunk without a vector."""
+        for _, text, row in self._rows("id=?", (chunk,)):
+            row[-1] = 0
+            self._db.execute(
+                "UPDATE chunks SET vector=0, seal=? WHERE id=?", (seal_of(text, *row), chunk)
+            )
 
     def chunk_counts(self) -> dict[int, int]:
         """Return the number of chunks of each content that has any."""
@@ -335,7 +347,7 @@ class Texts:
         ).fetchall():
             try:
                 self.text(id_)
-                for _ in self._chunks("content=? ORDER BY id", (id_,)):
+                for _ in self.chunks_of(id_):
                     pass
                 self.paths_of([id_])
             except IndexDamagedError as error:

@@ -19,13 +19,13 @@ from pathlib import Path
 from threading import Lock, Thread, current_thread
 from typing import TYPE_CHECKING
 
-from ragkit.catalog import FILE as CATALOG
+from ragkit.catalog import is_there
 from ragkit.config import Settings
 from ragkit.errors import IndexMissingError, IndexStaleError, OllamaUnreachableError
 from ragkit.index import folder as folders
 from ragkit.protocols import Answerer, Chunker, Embedder
 from ragkit.rag.parts import AWAY, NO_VECTOR, Notify, Parts, log
-from ragkit.types import Check, Hit, IngestReport, Listed, Progress, Status
+from ragkit.types import Check, Hit, IngestReport, Listed, Progress, Repaired, Status
 
 if TYPE_CHECKING:
     from ragkit.index.plan import Plan, Planned
@@ -122,13 +122,17 @@ class Rag:
 
         Closed before its end, it keeps what was embedded by then.
         """
+        from ragkit.index.renewal import renew_if_outdated
         from ragkit.index.survey import require, survey
         from ragkit.ingest import ingest
 
         require([Path(path) for path in paths])  # before a folder is made
-        roots = self._roots(paths)
         folder = self._home
-        exists = (folder / CATALOG).is_file()
+        folders.require_folder(folder)
+        if (kept := renew_if_outdated(folder)) is not None:
+            self._notify(f"an index of an older format: all is read again, {kept} vectors stay")
+        roots = self._roots(paths)
+        exists = is_there(folder)
         if not exists:
             stored = partial(folders.stored_path, base=folder.parent)
             found = survey(None, roots, stored=stored)
@@ -157,6 +161,7 @@ class Rag:
                 max_file_bytes=self.settings.max_file_mb * 1_000_000,
                 reread=reread,
             )
+            index.forget_renewal()
 
     def _chunk_tokens(self, index: folders.Index) -> int:
         """Return the index's chunk size, unless another was asked for."""
@@ -166,15 +171,18 @@ class Rag:
     @contextmanager
     def _writing(self, folder: Path, *, new: folders.Maker | None) -> Iterator[folders.Index]:
         """Be the one writer of an index for the block; make it if ``new`` says what with."""
+        from ragkit.index.compaction import compact_if_worth
+
         self._close_reader(current_thread())
         with folders.lock(folder):
-            if new and not (folder / CATALOG).is_file():  # another may have been quicker
+            if new and not is_there(folder):  # another may have been quicker
                 index = folders.Index.create(folder, new)
             else:
                 index = folders.Index.open(folder, writing=True)
             try:
                 with index.catalog.errors():
                     yield index
+                compact_if_worth(index)
             finally:
                 index.close()
 
@@ -204,7 +212,7 @@ class Rag:
 
         require([Path(path) for path in paths])
         roots = self._roots(paths)
-        index = self.reader().index if (self._home / CATALOG).is_file() else None
+        index = self.reader().index if is_there(self._home) else None
         stored = partial(folders.stored_path, base=self._home.parent)
         tokens = self._chunk_tokens(index) if index else self.settings.chunk_tokens
         planned = plan(
@@ -367,6 +375,86 @@ class Rag:
             self._notify(f"{kind} cache: behind the catalog, which 'ragkit ingest' mends")
         return damages(index)
 
+    def repair(self, *, progress: Callable[[Progress], None] | None = None) -> Repaired:
+        """Mend the index, and embed nothing; return what was mended, what is lost, what is left.
+
+        What is damaged is read from its file again. Vectors of texts that have not changed are
+        kept; a passage that has lost its own is found by its words until the next ingest.
+
+        Args:
+            progress: called after each file.
+
+        Raises:
+            IndexDamagedError: too little is left. Nothing was changed.
+            IndexStaleError: the index is of another format.
+            IndexLockedError: another process writes to the index.
+            IndexWriteError: no space, no permission.
+        """
+        from ragkit.repair import repair
+
+        folder = self._existing_folder()
+        self._close_reader(current_thread())
+        with folders.lock(folder):
+            return repair(
+                folder,
+                chunker=self._parts.chunker,
+                max_file_bytes=self.settings.max_file_mb * 1_000_000,
+                progress=progress or (lambda _: None),
+            )
+
+    def compact(self) -> int:
+        """Give back the space of what was deleted; return how many bytes that was.
+
+        Readers are not disturbed. What they have open is given back when they let go of it.
+
+        Raises:
+            IndexLockedError: another process writes to the index.
+            IndexWriteError: no permission, or no space for the copy that this takes.
+        """
+        from ragkit.index.compaction import compact
+
+        folder = self._existing_folder()
+        before = folders.bytes_in(folder)
+        with self._writing(folder, new=None) as index:
+            compact(index)
+        return max(0, before - folders.bytes_in(folder))
+
+    def export(self, file: str | Path) -> int:
+        """Write the index to one file, in place of an older export there; return its bytes.
+
+        Raises:
+            ConfigError: something else is there.
+            IndexDamagedError: a row is not what was written. Nothing was written.
+            IndexWriteError: no space, no permission.
+        """
+        from ragkit.index.portable import export
+
+        return export(self.reader().index, Path(file))
+
+    def lines(self) -> Iterator[str]:
+        """Yield each passage with its vector as a line of JSON, for other programs.
+
+        Raises:
+            IndexDamagedError: a row is not what was written.
+        """
+        from ragkit.index.portable import lines
+
+        return lines(self.reader().index)
+
+    def take_in(self, file: str | Path) -> None:
+        """Make the index, which is not there yet, of a file that ``export`` wrote; embed nothing.
+
+        Raises:
+            ConfigError: there is an index already, or the file is none of ragkit's.
+            IndexDamagedError: the file is not what was written. Nothing of it was taken.
+            IndexStaleError: it is of another format.
+            IndexWriteError: no space, no permission.
+        """
+        from ragkit.index.portable import take_in
+
+        take_in(Path(file), self._home)
+        self.folder = self._home
+
     def doctor(self, *, probe: bool = True) -> Iterator[Check]:
         """Yield a check of each thing that is needed, in the order a person would look.
 
@@ -409,7 +497,7 @@ class Rag:
         from ragkit.index.survey import roots_to_walk
 
         given = [Path(path) for path in paths]
-        if given and not (self._home / CATALOG).is_file():
+        if given and not is_there(self._home):
             return given
         with closing(folders.Index.open(self._existing_folder())) as index:
             return roots_to_walk(index, given)
