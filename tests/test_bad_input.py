@@ -18,6 +18,7 @@ import pytest
 from ragkit import Rag
 from ragkit.catalog import FORMAT, Catalog
 from ragkit.errors import IndexLockedError, IndexWriteError
+from ragkit.index.folder import find
 from tests.embedders import HashingEmbedder
 from tests.rights import NOBODY, no_file_larger_than, read_only
 from tests.test_cli import RAGKIT, Terminal, here, indexed, ragkit
@@ -443,6 +444,18 @@ def test_an_index_that_may_not_be_read_is_told(open_to_all: Path) -> None:
         if is_root:
             os.seteuid(0)
         index.chmod(0o755)
+    above = open_to_all / "below/it"
+    above.mkdir(parents=True)
+    index.chmod(0)
+    if is_root:
+        os.seteuid(NOBODY)
+    try:
+        assert find(above) is None  # it is somebody else's
+    finally:
+        if is_root:
+            os.seteuid(0)
+        index.chmod(0o755)
+    assert find(above) == index
     (index / "catalog.sqlite").chmod(0)
     if is_root:
         os.seteuid(NOBODY)

@@ -174,6 +174,12 @@ def test_only_an_export_is_replaced_by_an_export(exported: Path) -> None:
         for name in ("docs", "docs/3.md"):
             with pytest.raises(ConfigError, match="is there and no export of ragkit"):
                 rag.export(exported / name)
+        with pytest.raises(IndexWriteError, match="cannot write to"):
+            rag.export(exported / ("x" * 300))
+        (exported / ".new.unfinished").mkdir()
+        with pytest.raises(IndexWriteError, match="cannot write to"):
+            rag.export(exported / "new")
+        assert not (exported / "new").exists()
         with pytest.raises(ConfigError, match="no such folder"):
             rag.export(exported / "nowhere/index.ragkit")
 

@@ -16,9 +16,13 @@ import pytest
 from ragkit import Rag
 from ragkit.catalog import FILE, Catalog, is_cut_short
 from ragkit.catalog.carving import carved
+from ragkit.embedding.checked import embed_checked
 from ragkit.errors import IndexLockedError, IndexWriteError
 from ragkit.index import caches
-from ragkit.index.folder import WRITER, Index, lock
+from ragkit.index.binding import misled
+from ragkit.index.folder import WRITER, Index, Maker, lock
+from ragkit.protocols import ServedEmbedder
+from ragkit.repair import NoEmbedder
 from ragkit.types import Progress
 from tests.embedders import HashingEmbedder
 from tests.rights import no_file_larger_than
@@ -107,7 +111,9 @@ def test_a_lost_root_and_a_lost_failure_are_told(indexed: Path, ragkit: Terminal
     code, out, _ = ragkit("check", "--repair")
     assert "mended: that x was given to ingest is not what was written\n" in out
     assert "mended: why docs/broken.pdf could not be read is not" in out
-    assert code == 0
+    assert "lost: which folders were given to ingest; 'ragkit ingest FOLDER' tells it again" in out
+    assert code == 5
+    assert ragkit("check")[0] == 0
     assert "no folder was ever ingested\n  hint: ragkit ingest FOLDER" in ragkit("ingest")[2]
     assert "3 unchanged" in ragkit("ingest", "docs")[1]
 
@@ -329,6 +335,19 @@ def test_a_repair_is_for_one_writer_with_rights_and_space(tmp_path: Path, ragkit
         assert (index / FILE).read_bytes() == before
         rag.repair()
         assert rag.check() == []
+        with no_file_larger_than(0), pytest.raises(IndexWriteError):
+            rag.repair()  # of one that is whole
+        assert rag.check() == []
+
+
+def test_what_stands_for_the_embedder_has_no_vector_for_any_text() -> None:
+    none = NoEmbedder(Maker("test:hashing", "test:hashing 1", 32, 200))
+    assert isinstance(none, ServedEmbedder)
+    found = embed_checked(none, ["one", "two"])
+    assert found.refused == dict.fromkeys((0, 1), "a repair embeds nothing")
+    assert not found.rows.any()
+    assert not none.embed_query("one").any()
+    assert none.version() == ""
 
 
 # -- after an unclean end
@@ -466,3 +485,60 @@ def test_a_log_that_is_being_written_is_not_judged(killed: Path) -> None:
     assert not writing.has_lost_transactions()
     log.write_bytes(data)
     writing.close()
+
+
+# -- the pages
+
+
+def test_all_rows_are_carved_that_sql_reads(tmp_path: Path) -> None:
+    name = "a-long-name-" * 14
+    docs = write(tmp_path / "docs", **{f"{name}{i}": f"word{i} river " * 900 for i in range(90)})
+    with Rag(tmp_path / ".ragkit", embedder=HashingEmbedder()) as rag:
+        rag.ingest(docs)
+    rows = [columns for _, columns in carved(tmp_path / ".ragkit" / FILE)]
+    with sqlite3.connect(tmp_path / ".ragkit" / FILE) as db:
+        for table, numbered in (("sources", 0), ("contents", 1), ("vectors", 1), ("chunks", 1)):
+            for row in db.execute(f"SELECT * FROM {table}"):
+                assert (*[None] * numbered, *row[numbered:]) in rows
+    db.close()
+
+
+def test_cells_that_lead_nowhere_are_no_rows(tmp_path: Path) -> None:
+    page = bytearray(PAGE)
+    page[100] = 0x0D  # a leaf of numbered rows, with three cells
+    page[103:105] = (3).to_bytes(2)
+    for i, (at, cell) in enumerate(
+        [
+            (4000, b"\xff" * 9),  # larger than the file
+            (5000, b"\xc6\x28\x01"),  # 9,000 bytes, which go on in page 0
+            (8191, b"\xff"),  # beyond the end
+        ]
+    ):
+        page[108 + 2 * i : 110 + 2 * i] = at.to_bytes(2)
+        page[at : at + len(cell)] = cell
+    (tmp_path / FILE).write_bytes(page + bytes(PAGE))
+    assert list(carved(tmp_path / FILE)) == []
+
+
+def test_a_text_that_lacks_a_passage_is_read_again(tmp_path: Path) -> None:
+    docs = write(
+        tmp_path / "docs", long="".join(f"# Part {i}\n\n" + "word " * 180 for i in range(3))
+    )
+    embedder = HashingEmbedder()
+    with Rag(tmp_path / ".ragkit", embedder=embedder) as rag:
+        rag.ingest(docs)
+        chunks = rag.status().chunks
+        rag.close()
+        embedder.embedded.clear()
+        damage(tmp_path / ".ragkit", "DELETE FROM chunks WHERE id=2")
+        torn(tmp_path / ".ragkit", 0)
+        assert "read again: docs/long.md" in rag.repair().mended
+        assert rag.status().chunks == chunks
+        assert embedder.embedded == []
+
+
+def test_damaged_passages_are_not_called_misled_too(indexed: Path) -> None:
+    damage(indexed / ".ragkit", "UPDATE contents SET title='Wrong', text=x'00'")
+    index = Index.open(indexed / ".ragkit")
+    assert list(misled(index)) == []
+    index.close()

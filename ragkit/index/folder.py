@@ -37,10 +37,16 @@ SAME_COSINE = 0.995  # of one text's vectors; another device or rounding stays a
 
 
 def find(start: Path) -> Path | None:
-    """Return the index folder of ``start`` or of the nearest folder above it, as git does."""
-    for folder in (start, *start.parents):
-        if is_there(folder / NAME):
-            return folder / NAME
+    """Return the index folder of ``start`` or of the nearest folder above it, as git does.
+
+    One above that may not be looked into is somebody else's.
+    """
+    if is_there(start / NAME):
+        return start / NAME
+    for folder in start.parents:
+        with suppress(IndexWriteError):
+            if is_there(folder / NAME):
+                return folder / NAME
     return None
 
 
