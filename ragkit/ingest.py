@@ -53,6 +53,7 @@ def ingest(
     retry_failed: bool = False,
     prune: bool = False,
     loaders: Loaders = BUILT_IN,
+    chosen: Survey | None = None,
 ) -> Iterator[Progress]:
     """Bring the index in step with what lies below ``roots``; yield before each file.
 
@@ -69,13 +70,14 @@ def ingest(
         retry_failed: read what failed before, and nothing else.
         prune: drop what lay below roots that are no longer there or empty.
         loaders: which read the files.
+        chosen: what to read, instead of all that is new below ``roots``.
 
     Raises:
         IndexWriteError: no space, no permission.
         OllamaError: the embedder's server failed. What was embedded by then is kept.
     """
     yield Progress("walk")
-    surveyed = survey(
+    surveyed = chosen or survey(
         index,
         roots,
         stored=index.stored_path,

@@ -10,6 +10,7 @@ Lucene's idf, ``ln(1 + (N - n + 0.5) / (n + 0.5))``; k1 = 1.2, b = 0.75.
 
 from __future__ import annotations
 
+import json
 import math
 from bisect import bisect_right
 from collections import Counter
@@ -74,6 +75,12 @@ def write_lexical(
     mode = folder.stat().st_mode & 0o666  # tantivy lets none but their owner read some of its files
     for file in folder.iterdir():
         file.chmod(mode)
+
+
+def holds_dropped(folder: Path) -> bool:
+    """Say whether an index in ``folder`` takes space for chunks that were dropped."""
+    described = json.loads((folder / "meta.json").read_bytes())
+    return any(segment["deletes"] for segment in described["segments"])
 
 
 class LexicalFolder:

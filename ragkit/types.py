@@ -243,6 +243,15 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class Repaired:
+    """What a repair of an index did."""
+
+    mended: tuple[str, ...]  # a line for each thing
+    lost: tuple[str, ...]  # a line for each thing that is gone, with what brings it back
+    damages: tuple[str, ...]  # what is still not what was written
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """One thing that the doctor looked at."""
 

@@ -26,7 +26,7 @@ LAYERS = [
     },
     {"embedding", "chat_models", "index"},
     {"ingest", "reindex", "query"},
-    {"doctor", "watch"},
+    {"doctor", "repair", "watch"},
     {"rag"},
     {"cli"},
     {"__main__"},

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from ragkit import Rag
-from ragkit.catalog import Catalog
+from ragkit.catalog import FORMAT, Catalog
 from ragkit.errors import IndexLockedError, IndexWriteError
+from ragkit.index.folder import find
 from tests.embedders import HashingEmbedder
-from tests.rights import no_file_larger_than, read_only
+from tests.rights import NOBODY, no_file_larger_than, read_only
 from tests.test_cli import RAGKIT, Terminal, here, indexed, ragkit
 from tests.test_ingest import write
 
@@ -189,10 +190,82 @@ def test_output_that_finds_no_space(indexed: Path, command: str) -> None:
 
 
 def test_an_index_that_is_a_file(here: Path, ragkit: Terminal) -> None:
-    for command in (["status"], ["ingest", "docs", "--offline"]):
+    for command in (["status"], ["ingest", "docs", "--offline"], ["check", "--repair"]):
         code, _, err = ragkit(*command, "--index", "docs/bridge.md")
-        assert code in (5, 8)
-        assert "hint: " in err
+        assert code == 5
+        assert "docs/bridge.md is a file, not the folder of an index\n  hint: name the" in err
+
+
+def test_two_indexes_where_one_is_meant(indexed: Path, ragkit: Terminal) -> None:
+    for command in (["status"], ["ingest", "docs"], ["ask", "why?"]):
+        code, _, err = ragkit(*command, "--index", ".ragkit", "--index", "other/kb")
+        assert code == 2
+        assert "one index is meant, 2 are given: .ragkit, other/kb" in err
+    assert not (indexed / "other").exists()
+
+
+def test_the_variable_names_one_index_with_blanks_in_it(
+    indexed: Path, ragkit: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (indexed / ".ragkit").rename(indexed / "my index")
+    monkeypatch.setenv("RAGKIT_INDEX", "my index")
+    assert ragkit("status")[0] == 0
+    monkeypatch.setenv("RAGKIT_INDEX", "")
+    assert ragkit("status")[0] == 5
+
+
+def test_a_catalog_of_another_program_is_left(here: Path, ragkit: Terminal) -> None:
+    (here / "kb").mkdir()
+    with sqlite3.connect(here / "kb/catalog.sqlite") as db:
+        db.execute("CREATE TABLE songs(title)")
+        db.execute("INSERT INTO songs VALUES('Help!')")
+    db.close()
+    before = (here / "kb/catalog.sqlite").read_bytes()
+    for command in (["status"], ["ingest", "docs", "--offline"], ["check", "--repair"]):
+        code, _, err = ragkit(*command, "--index", "kb")
+        assert code == 5
+        assert "no catalog of ragkit" in err
+        assert "delete" not in err
+    assert (here / "kb/catalog.sqlite").read_bytes() == before
+
+
+def test_an_index_that_is_deleted_while_it_is_open(tmp_path: Path) -> None:
+    docs = write(tmp_path / "docs", **{f"n{i:03}": f"number{i} river" for i in range(300)})
+    index = tmp_path / ".ragkit"
+    with Rag(index, embedder=HashingEmbedder()) as rag, Rag(index) as other:
+        rag.ingest(docs)
+        assert other.status().files == 300
+        steps = rag.ingesting(docs, reread=True)
+        next(steps)
+        for file in index.glob("catalog*"):
+            file.unlink()
+        assert other.status().files == 300  # it has the old one open
+        with pytest.raises(IndexWriteError, match="was deleted or replaced while it was") as told:
+            list(steps)
+        assert told.value.hint == "what was done is lost with it: run it again"
+        assert rag.ingest(docs).new == 300
+        assert rag.check() == []
+        steps = rag.ingesting(docs, reread=True)
+        next(steps)
+        shutil.rmtree(index)
+        with pytest.raises(IndexWriteError):
+            list(steps)
+        assert rag.ingest(docs).new == 300
+
+
+def test_search_files_that_vanish_while_they_are_open(tmp_path: Path) -> None:
+    docs = write(tmp_path / "docs", bridge="The bridge was opened by the mayor.")
+    with (
+        Rag(tmp_path / ".ragkit", embedder=HashingEmbedder()) as rag,
+        Rag(tmp_path / ".ragkit", embedder=HashingEmbedder()) as fresh,
+    ):
+        rag.ingest(docs)
+        expected = rag.search("bridge")
+        for path in (tmp_path / ".ragkit").glob("*-00*"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        assert rag.search("bridge") == expected
+        assert [hit.path for hit in fresh.search("bridge")] == ["docs/bridge.md"]
+        assert len(rag.check()) == 2
 
 
 def test_a_folder_of_other_things_is_no_index(here: Path, ragkit: Terminal) -> None:
@@ -240,7 +313,12 @@ def test_a_catalog_of_garbage(indexed: Path, ragkit: Terminal) -> None:
         code, _, err = ragkit(*command)
         assert code == 5
         assert "is damaged or no catalog of ragkit" in err
-        assert "hint: delete" in err
+        assert "hint: 'ragkit check --repair' keeps what is whole of it, if it is one" in err
+    code, _, err = ragkit("check", "--repair")
+    assert code == 5
+    assert "is damaged beyond repair, or no catalog of ragkit" in err
+    assert "move it away and ingest again" in err
+    assert len((indexed / ".ragkit/catalog.sqlite").read_bytes()) == 20_000
 
 
 def test_a_catalog_of_something_else(indexed: Path, ragkit: Terminal) -> None:
@@ -251,7 +329,7 @@ def test_a_catalog_of_something_else(indexed: Path, ragkit: Terminal) -> None:
     db.close()
     code, _, err = ragkit("status")
     assert code == 5
-    assert "has format 99, this ragkit reads 2" in err
+    assert f"has format 99, this ragkit reads {FORMAT}: it was made by a newer one" in err
 
 
 def test_an_index_that_was_never_finished(indexed: Path, ragkit: Terminal) -> None:
@@ -344,6 +422,47 @@ def test_a_read_only_index_is_searched_and_not_written(open_to_all: Path) -> Non
         pytest.raises(IndexWriteError, match="cannot write to"),
     ):
         rag.ingest(open_to_all / "docs")
+
+
+def test_an_index_that_may_not_be_read_is_told(open_to_all: Path) -> None:
+    index = open_to_all / ".ragkit"
+    is_root = os.geteuid() == 0
+    index.chmod(0)
+    if is_root:
+        os.seteuid(NOBODY)
+    try:
+        for do in (
+            Rag(index).status, Rag(index).check, Rag(index).repair,
+            lambda: Rag(index, embedder=HashingEmbedder()).ingest(open_to_all / "docs"),
+        ):  # fmt: skip
+            with pytest.raises(IndexWriteError, match=r"cannot (look into|write to)") as told:
+                do()
+            assert "mend its permissions" in told.value.hint
+    finally:
+        if is_root:
+            os.seteuid(0)
+        index.chmod(0o755)
+    above = open_to_all / "below/it"
+    above.mkdir(parents=True)
+    index.chmod(0)
+    if is_root:
+        os.seteuid(NOBODY)
+    try:
+        assert find(above) is None  # it is somebody else's
+    finally:
+        if is_root:
+            os.seteuid(0)
+        index.chmod(0o755)
+    assert find(above) == index
+    (index / "catalog.sqlite").chmod(0)
+    if is_root:
+        os.seteuid(NOBODY)
+    try:
+        with pytest.raises(IndexWriteError, match="cannot use the index"):
+            Rag(index).status()
+    finally:
+        if is_root:
+            os.seteuid(0)
 
 
 def test_a_read_only_copy_of_an_index_that_is_being_written_is_not_trusted(

@@ -98,10 +98,13 @@ def test_a_damaged_record_of_a_cache_counts_as_none_and_is_made_again(
 
 def test_a_damaged_fact_of_the_index_is_told(indexed: Path, ragkit: Terminal) -> None:
     damage(indexed / ".ragkit", "UPDATE meta SET value='x' WHERE key='dim'")
+    assert ragkit("search", QUESTION)[0] == 0  # it stands twice
+    assert "its 'dim' is not what was written" in ragkit("check")[1]
+    damage(indexed / ".ragkit", "UPDATE meta_again SET value='x' WHERE key='dim'")
     for command in (*READING, ["check"], ["ingest"], ["rm", "docs"]):
         code, _, err = ragkit(*command)
         assert code == 5
-        assert "its 'dim' is not what was written\n  hint: delete its folder and" in err
+        assert "its 'dim' is not what was written\n  hint: 'ragkit check --repair' says" in err
 
 
 def test_a_damaged_row_that_leads_nowhere_can_be_removed(indexed: Path, ragkit: Terminal) -> None:
@@ -235,15 +238,15 @@ def survives(whole: Path, tmp_path: Path, ragkit: Terminal, seed: int) -> None:
                 value for _, _, value, _ in expected
             ]
         else:
-            assert "delete " in said + out + err, (said, out, err)
+            assert "--repair" in said + out + err, (said, out, err)
 
 
-@pytest.mark.parametrize("seed", range(15))
+@pytest.mark.parametrize("seed", range(5))
 def test_one_flipped_byte(whole: Path, tmp_path: Path, ragkit: Terminal, seed: int) -> None:
     survives(whole, tmp_path, ragkit, seed)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", range(15, 215))
+@pytest.mark.parametrize("seed", range(5, 205))
 def test_one_flipped_byte_of_many(whole: Path, tmp_path: Path, ragkit: Terminal, seed: int) -> None:
     survives(whole, tmp_path, ragkit, seed)

@@ -660,7 +660,7 @@ def test_a_damaged_index(kept: Path, ragkit: Terminal) -> None:
     code, said = first_failure(ragkit)
     assert (code, said.startswith("index damaged: ")) == (5, True)
     assert ", and " in said
-    assert "ragkit ingest --reread" in said
+    assert "ragkit check --repair" in said
     (kept / ".ragkit/catalog.sqlite").write_bytes(b"no database" * 1000)
     code, said = first_failure(ragkit)
     assert (code, said.startswith("index ")) == (5, True)

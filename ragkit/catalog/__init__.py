@@ -9,24 +9,40 @@ Writes are transactions; a reader sees one snapshot.
 * ``ledger``: ``roots``, ``caches`` (the files made from it), ``removed`` (chunks that the lexical
   cache still has), ``meta``
 * ``failures``: files and pages that could not be read
+* ``logs``: whether all of a log is seen
+* ``mending``: taking damaged rows out of the others' way
+* ``replacing``: putting a new catalog in place of another, such as one of an older format
+* ``carving``, ``salvage``: making a catalog anew of the rows of one that cannot be read
 * ``catalog``: all of it, open
 """
 
-from ragkit.catalog.catalog import Catalog
-from ragkit.catalog.database import FILE, UNFINISHED, digest_of
+from ragkit.catalog.catalog import Catalog, is_there
+from ragkit.catalog.database import FILE, FORMAT, UNFINISHED, digest_of, is_marked_as_written
 from ragkit.catalog.failures import UNKNOWN, stale
 from ragkit.catalog.ledger import CacheRecord
+from ragkit.catalog.logs import is_cut_short
+from ragkit.catalog.replacing import is_outdated, renew, roots_of
 from ragkit.catalog.rows import Content, Source, StoredChunk
+from ragkit.catalog.salvage import Salvaged, salvage
 
 __all__ = [
     "FILE",
+    "FORMAT",
     "UNFINISHED",
     "UNKNOWN",
     "CacheRecord",
     "Catalog",
     "Content",
+    "Salvaged",
     "Source",
     "StoredChunk",
     "digest_of",
+    "is_cut_short",
+    "is_marked_as_written",
+    "is_outdated",
+    "is_there",
+    "renew",
+    "roots_of",
+    "salvage",
     "stale",
 ]

@@ -9,20 +9,45 @@ from pathlib import Path
 from shlex import quote
 
 from ragkit.catalog.database import (
-    APPLICATION,
     FILE,
-    FORMAT,
-    SCHEMA,
-    UNFINISHED,
     connect,
     decoded,
     errors,
+    has_our_tables,
+    is_marked_as_written,
+    require_format,
 )
 from ragkit.catalog.failures import Failures
 from ragkit.catalog.ledger import Ledger
+from ragkit.catalog.mending import Mending
+from ragkit.catalog.replacing import replacement
 from ragkit.catalog.texts import Texts
 from ragkit.catalog.vectors import VectorTable
-from ragkit.errors import IndexMissingError, IndexStaleError
+from ragkit.errors import IndexMissingError, IndexWriteError
+
+
+def is_there(folder: Path) -> bool:
+    """Say whether there is a catalog in ``folder``.
+
+    Raises:
+        IndexWriteError: that may not be looked at.
+    """
+    try:
+        return (folder / FILE).is_file()
+    except PermissionError as error:
+        raise IndexWriteError(
+            f"cannot look into {folder}: {error.strerror}",
+            hint="mend its permissions, or name another index with --index FOLDER",
+        ) from error
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    """Return what tells the file of a catalog from one that was put in its place."""
+    try:
+        stat = (folder / FILE).stat()
+    except OSError:
+        return 0, 0
+    return stat.st_dev, stat.st_ino
 
 
 class Catalog:
@@ -34,7 +59,9 @@ class Catalog:
         self.vectors = VectorTable(connection, self.texts)
         self.ledger = Ledger(connection)
         self.failures = Failures(connection)
+        self.mending = Mending(connection, self.texts, self.ledger, self.failures)
         self._db = connection
+        self._file = _identity(folder)
 
     @classmethod
     def create(cls, folder: Path, facts: Mapping[str, str]) -> Catalog:
@@ -42,20 +69,9 @@ class Catalog:
 
         It has another name until it is whole: what stands under its own name can be opened.
         """
-        unfinished = folder / UNFINISHED
-        with errors(folder):
-            for leftover in folder.glob(f"{UNFINISHED}*"):
-                leftover.unlink()
-            with closing(sqlite3.connect(unfinished, isolation_level=None)) as db:
-                db.execute("PRAGMA page_size=8192")
-                db.execute(f"PRAGMA application_id={APPLICATION}")
-                db.executescript(f"BEGIN; {SCHEMA}; COMMIT")
-                ledger = Ledger(db)
-                for key, value in {"format": FORMAT, **facts}.items():
-                    ledger.set_meta(key, value)
-                # Only now: a log would stay behind, where there is no space to fold it in.
-                db.execute("PRAGMA journal_mode=WAL")
-            unfinished.replace(folder / FILE)
+        with replacement(folder) as db:
+            for key, value in facts.items():
+                Ledger(db).set_meta(key, value)
         return cls.open(folder, writing=True)
 
     @classmethod
@@ -68,7 +84,7 @@ class Catalog:
             IndexDamagedError: it is not a catalog.
         """
         file = folder / FILE
-        if not file.is_file():
+        if not is_there(folder):
             raise IndexMissingError(
                 f"no index at {folder}", hint=f"ragkit ingest FOLDER --index {quote(str(folder))}"
             )
@@ -76,12 +92,7 @@ class Catalog:
             db = connect(file, writing=writing)
             try:
                 catalog = cls._configured(folder, db)
-                found = catalog.ledger.format()
-                if found != FORMAT:
-                    raise IndexStaleError(
-                        f"the index at {folder} has format {found}, this ragkit reads {FORMAT}",
-                        hint=f"delete {folder} and ingest again",
-                    )
+                require_format(folder, catalog.ledger.format())
             except BaseException:
                 db.close()  # at once: a connection that is open keeps the log from being folded in
                 raise
@@ -90,6 +101,7 @@ class Catalog:
     @classmethod
     def _configured(cls, folder: Path, db: sqlite3.Connection) -> Catalog:
         db.text_factory = decoded
+        db.execute("PRAGMA trusted_schema=OFF")  # the file may have come from elsewhere
         db.execute("PRAGMA synchronous=NORMAL")
         db.execute("PRAGMA wal_autocheckpoint=4000")  # 32 MB: a page is written twice less often
         db.execute("PRAGMA busy_timeout=10000")
@@ -99,6 +111,10 @@ class Catalog:
     def close(self) -> None:
         """Close the file; a writer's log is folded into it."""
         self._db.close()
+
+    def is_in_place(self) -> bool:
+        """Say whether the file in the folder is still the one that was opened."""
+        return _identity(self.folder) == self._file
 
     def errors(self) -> AbstractContextManager[None]:
         """Turn what SQLite says of this file in the block into our errors."""
@@ -149,6 +165,31 @@ class Catalog:
         """Return the highest id in ``chunks`` or ``vectors``, 0 if it is empty."""
         return int(self._db.execute(f"SELECT coalesce(max(id),0) FROM {table}").fetchone()[0])
 
+    def copy_to(self, file: Path) -> None:
+        """Write this state to ``file``, which is not there; what is known of caches stays out."""
+        self._db.execute("VACUUM INTO ?", (str(file),))
+        with closing(sqlite3.connect(file, isolation_level=None)) as db:
+            db.execute("BEGIN")
+            for table in ("caches", "removed"):
+                db.execute(f"DELETE FROM {table}")
+            for key in ("lexical_terms", "generation", "writer"):
+                Ledger(db).drop_meta(key)
+            db.execute("COMMIT")
+            db.execute("PRAGMA journal_mode=WAL")
+
+    def pages(self) -> tuple[int, int]:
+        """Return how many pages of the file are free, and how many it has."""
+        free, count = (
+            int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
+            for name in ("freelist_count", "page_count")
+        )
+        return free, count
+
+    def vacuum(self) -> None:
+        """Give free pages back, as far as no reader has them open."""
+        self._db.execute("VACUUM")
+        self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
     def reindex(self) -> None:
         """Make SQLite's own indexes anew, from the rows."""
         self._db.execute("REINDEX")
@@ -156,19 +197,15 @@ class Catalog:
     def damages(self, dim: int) -> list[str]:
         """Read every row and return a line for each that is not what was written."""
         found = [f"sqlite: {row}" for (row,) in self._db.execute("PRAGMA integrity_check(20)")]
-        lines = [
-            *(line for line in found if line != "sqlite: ok"),
-            *self._schema_damages(),
+        lines = [line for line in found if line != "sqlite: ok"]
+        if not has_our_tables(self._db):
+            return [*lines, "the index is damaged: its tables are not those that were made"]
+        if not is_marked_as_written(self.folder / FILE):
+            lines.append("the index is damaged: its file is marked as one not to be written")
+        lines += [
             *self.ledger.damages(),
             *self.failures.damages(),
             *self.texts.damages(),
             *self.vectors.damages(dim),
         ]
         return list(dict.fromkeys(lines))
-
-    def _schema_damages(self) -> Iterator[str]:
-        query = "SELECT name,sql FROM sqlite_master ORDER BY name"
-        with closing(sqlite3.connect(":memory:")) as fresh:
-            fresh.executescript(SCHEMA)
-            if self._db.execute(query).fetchall() != fresh.execute(query).fetchall():
-                yield "the index is damaged: its tables are not those that were made"

@@ -2,7 +2,8 @@
 
 Every row carries a seal, a digest of what it holds, and is checked against it whenever it is read:
 SQLite itself notices few flipped bytes. Ids are never used twice, so that a cache may name a row
-that is gone but never a wrong one.
+that is gone but never a wrong one. Facts of the whole index stand twice, on pages far apart:
+without them no vector can be told from another's.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from ragkit.errors import IndexDamagedError, IndexWriteError
+from ragkit.errors import IndexDamagedError, IndexStaleError, IndexWriteError
 
 FORMAT = "2"
 APPLICATION = int.from_bytes(b"ragk")  # in the file's header: a walk knows an index by it
@@ -21,7 +22,7 @@ FILE = "catalog.sqlite"
 UNFINISHED = "unfinished.sqlite"
 SCHEMA = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL, seal BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE roots(path TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE roots(path TEXT PRIMARY KEY, seal BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE contents(id INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL UNIQUE,
   type TEXT NOT NULL, title TEXT NOT NULL, language TEXT NOT NULL, page_starts TEXT NOT NULL,
   pages_without_text TEXT NOT NULL, notes TEXT NOT NULL, text_digest BLOB NOT NULL,
@@ -48,6 +49,8 @@ CREATE TABLE caches(kind TEXT NOT NULL, name TEXT NOT NULL, last_id INTEGER NOT 
   rows INTEGER NOT NULL, files TEXT NOT NULL, seal BLOB NOT NULL,
   PRIMARY KEY(kind, name)) WITHOUT ROWID;
 CREATE TABLE removed(chunk INTEGER PRIMARY KEY);
+CREATE TABLE meta_again(key TEXT PRIMARY KEY, value TEXT NOT NULL, seal BLOB NOT NULL)
+  WITHOUT ROWID;
 """
 
 
@@ -99,6 +102,43 @@ def _connect(place: Path | str, *, uri: bool = False) -> sqlite3.Connection:
     return sqlite3.connect(place, uri=uri, isolation_level=None, check_same_thread=False)
 
 
+def require_format(folder: Path, found: str) -> None:
+    """Refuse a catalog of another format.
+
+    Raises:
+        IndexStaleError: it is an older one, or of a newer ragkit.
+        IndexDamagedError: it is none.
+    """
+    if found == FORMAT:
+        return
+    if not found.isdecimal():
+        raise _not_ours(folder, f"its format is {found!r}")
+    if int(found) > int(FORMAT):
+        raise IndexStaleError(
+            f"the index at {folder} has format {found}, this ragkit reads {FORMAT}: it was made by"
+            " a newer one",
+            hint="use that one, or make another index with --index FOLDER",
+        )
+    raise IndexStaleError(
+        f"the index at {folder} has format {found}, this ragkit reads {FORMAT}",
+        hint="'ragkit ingest' reads the files again and keeps the vectors that still fit",
+    )
+
+
+def is_marked_as_written(file: Path) -> bool:
+    """Say whether a catalog's header lets it be written, with a log: SQLite just obeys it."""
+    with file.open("rb") as opened:
+        return opened.read(20)[18:] == b"\2\2"
+
+
+def has_our_tables(db: sqlite3.Connection) -> bool:
+    """Say whether the tables of a catalog are those that were made."""
+    query = "SELECT name,sql FROM sqlite_master ORDER BY name"
+    with closing(sqlite3.connect(":memory:")) as fresh:
+        fresh.executescript(SCHEMA)
+        return bool(db.execute(query).fetchall() == fresh.execute(query).fetchall())
+
+
 @contextmanager
 def errors(folder: Path) -> Iterator[None]:
     """Turn SQLite's errors into ours, but for those that say that it was used wrongly."""
@@ -119,8 +159,8 @@ def errors(folder: Path) -> Iterator[None]:
         raise _not_ours(folder, error) from error
 
 
-def _not_ours(folder: Path, error: sqlite3.Error) -> IndexDamagedError:
+def _not_ours(folder: Path, error: object) -> IndexDamagedError:
     return IndexDamagedError(
         f"{folder / FILE} is damaged or no catalog of ragkit: {error}",
-        hint=f"delete {folder} and ingest again; the documents themselves are not in it",
+        hint="'ragkit check --repair' keeps what is whole of it, if it is one",
     )

@@ -201,7 +201,7 @@ class Texts:
             IndexDamagedError: it is not what was written.
         """
         if ids is None:
-            ids = [id_ for (id_,) in self._db.execute("SELECT id FROM contents").fetchall()]
+            ids = self.ids()
         found = {}
         for id_ in set(ids):
             content = self._content(id_)
@@ -237,6 +237,10 @@ class Texts:
             raise self.damaged([content], "the text")
         return row[0].decode()
 
+    def ids(self) -> list[int]:
+        """Return the ids of all contents."""
+        return [id_ for (id_,) in self._db.execute("SELECT id FROM contents")]
+
     def page_starts(self, content: int) -> list[int]:
         """Return where each page of a content begins; none if it has no pages."""
         (starts,) = self._db.execute(
@@ -264,6 +268,14 @@ class Texts:
     def chunks_after(self, last_id: int) -> Iterator[StoredChunk]:
         """Yield the chunks written after ``last_id``, in order of id."""
         yield from self._chunks("id>? ORDER BY id", (last_id,))
+
+    def chunks_of(self, content: int) -> Iterator[StoredChunk]:
+        """Yield the chunks of a content, in order.
+
+        Raises:
+            IndexDamagedError: one is not what was written.
+        """
+        yield from self._chunks("content=? ORDER BY id", (content,))
 
     def _chunks(self, condition: str, values: tuple[object, ...]) -> Iterator[StoredChunk]:
         for id_, text, row in self._rows(condition, values):
@@ -327,14 +339,6 @@ class Texts:
         rows = self._db.execute("SELECT DISTINCT content FROM chunks ORDER BY content")
         return [content for (content,) in rows]
 
-    def chunks_of(self, content: int) -> Iterator[StoredChunk]:
-        """Yield the chunks of a content, in order.
-
-        Raises:
-            IndexDamagedError: one is not what was written.
-        """
-        yield from self._chunks("content=? ORDER BY id", (content,))
-
     def give_vectors(self, content: int, vectors: Mapping[int, int]) -> None:
         """Give the chunks of a content other vectors: the ids of these by the chunks', 0 for none.
 
@@ -355,6 +359,14 @@ class Texts:
             "UPDATE chunks SET vector=0 WHERE content=?", [(content,) for content in contents]
         )
 
+    def forget_vector(self, chunk: int) -> None:
+        """Leave a chunk without a vector."""
+        for _, text, row in self._rows("id=?", (chunk,)):
+            row[-1] = 0
+            self._db.execute(
+                "UPDATE chunks SET vector=0, seal=? WHERE id=?", (seal_of(text, *row), chunk)
+            )
+
     def chunk_counts(self) -> dict[int, int]:
         """Return the number of chunks of each content that has any."""
         return dict(self._db.execute("SELECT content,count(*) FROM chunks GROUP BY content"))
@@ -370,7 +382,7 @@ class Texts:
         ).fetchall():
             try:
                 self.text(id_)
-                for _ in self._chunks("content=? ORDER BY id", (id_,)):
+                for _ in self.chunks_of(id_):
                     pass
                 self.paths_of([id_])
             except IndexDamagedError as error:

@@ -34,6 +34,11 @@ class VectorTable:
             if seal == seal_of(blob, key)
         }
 
+    def key(self, id_: int) -> bytes | None:
+        """Return what a vector is stored under, None if there is none."""
+        row = self._db.execute("SELECT key FROM vectors WHERE id=?", (id_,)).fetchone()
+        return row[0] if row else None
+
     def put(self, keys: Sequence[bytes], rows: FloatMatrix) -> dict[bytes, int]:
         """Keep ``rows`` ``(len(keys), dim)`` under ``keys``; return their ids.
 

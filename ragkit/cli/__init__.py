@@ -2,7 +2,9 @@
 
 * ``app``: the group, how errors end, options that commands share
 * ``output``: tables, progress, JSON
-* ``indexing``: ingest, status, ls, show, rm, check
+* ``indexing``: ingest, status, ls, show, rm
+* ``checking``: check
+* ``portable``: export, import
 * ``asking``: ask, search
 * ``health``: doctor
 * ``models``: the models of an Ollama server
@@ -11,7 +13,17 @@
 * ``completing``: names of models, for the shell
 """
 
-from ragkit.cli import asking, health, indexing, models, settings
+from ragkit.cli import asking, checking, health, indexing, models, portable, settings
 from ragkit.cli.app import cli, main
 
-__all__ = ["asking", "cli", "health", "indexing", "main", "models", "settings"]
+__all__ = [
+    "asking",
+    "checking",
+    "cli",
+    "health",
+    "indexing",
+    "main",
+    "models",
+    "portable",
+    "settings",
+]

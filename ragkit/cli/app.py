@@ -92,9 +92,8 @@ class Root(Group):
 
 SECTIONS = {
     "First": ("ingest", "ask", "search"),
-    "What is there": ("status", "ls", "show", "rm", "check"),
-    "Ollama": ("models", "doctor"),
-    "Settings": ("config", "completion"),
+    "What is there": ("status", "ls", "show", "rm", "check", "export", "import"),
+    "Models and settings": ("models", "doctor", "config", "completion"),
 }
 
 
@@ -220,14 +219,33 @@ def _fault(error: Exception) -> int:
     return FAULT
 
 
+class _Folder(click.types.StringParamType):
+    """A folder's path, of which a variable holds one, blanks in it or not."""
+
+    name = "folder"
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        return [rv] if rv else []
+
+
 def index_option(command: Command) -> Command:
     """Add --index."""
     return click.option(
         "--index",
+        type=_Folder(),
         metavar="FOLDER",
         envvar="RAGKIT_INDEX",
+        multiple=True,
+        callback=_one_index,
         help="The index; by default the .ragkit here or in the nearest folder above.",
     )(command)
+
+
+def _one_index(_: object, __: object, given: tuple[str, ...]) -> str | None:
+    """Return the index that was named. Two are refused, not one of them taken."""
+    if len(given) > 1:
+        raise click.UsageError(f"one index is meant, {len(given)} are given: {', '.join(given)}")
+    return given[0] if given else None
 
 
 def json_option(command: Command) -> Command:

@@ -1,4 +1,4 @@
-"""Commands about what is in the index: ingest, status, ls, show, rm, check."""
+"""Commands about what is in the index: ingest, status, ls, show, rm."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from ragkit.rag import Rag
     from ragkit.types import Failure, IngestReport, Ways
 
-FAILED, DAMAGED = 6, 5
+FAILED = 6
 WAITING = "{} passages without vectors: found by their words, 'ragkit ingest' embeds them"
 ACTIONS = {
     "new": "new", "changed": "changed", "unchanged": "unchanged",
@@ -393,28 +393,3 @@ def rm(paths: tuple[str, ...], index: str | None, wait: bool, as_json: bool, qui
     notice(
         "an ingest of their folder brings them back, unless .ragkitignore names them", quiet=quiet
     )
-
-
-@cli.command(short_help="Say whether the index is whole.")
-@index_option
-@json_option
-def check(index: str | None, as_json: bool) -> int:
-    """Read every row and file of the index, and say whether it is whole.
-
-    \b
-        ragkit check
-    """
-    from ragkit.rag import Rag
-
-    with Rag(index, notify=notices(quiet=False)) as rag:
-        damages = rag.check()
-    if as_json:
-        print_json({"whole": not damages, "damages": damages})
-    else:
-        click.echo("\n".join(map(printable, damages)) or "the index is whole")
-    if damages:
-        notice(
-            "hint: 'ragkit ingest' mends caches, 'ragkit ingest --reread' the rest;"
-            " if not, delete the index's folder and ingest again"
-        )
-    return DAMAGED if damages else 0

@@ -8,7 +8,7 @@ from ragkit.index.folder import Index, Maker
 from ragkit.index.inventory import damages, lagging, status
 from ragkit.types import Check
 
-MEND = "'ragkit ingest' mends caches, 'ragkit ingest --reread' the rest; 'ragkit check' says all"
+MEND = "'ragkit check --repair' mends it and embeds nothing; 'ragkit check' says all"
 
 
 def unopened(error: RagkitError | None) -> Check:

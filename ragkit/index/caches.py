@@ -14,11 +14,12 @@ import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
+from itertools import takewhile
 from pathlib import Path
 
 from ragkit.catalog import CacheRecord, Catalog, Content, StoredChunk
 from ragkit.errors import IndexWriteError
-from ragkit.lexical import Entry, write_lexical
+from ragkit.lexical import Entry, holds_dropped, write_lexical
 from ragkit.text.headings import heading_path
 from ragkit.text.words import terms
 
@@ -27,16 +28,22 @@ CHECKED_BYTES = 100_000_000  # files up to this size are compared whole whenever
 KINDS = ("dense", "lexical")
 
 
-def publish(catalog: Catalog, folder: Path, *, dim: int) -> None:
+def publish(catalog: Catalog, folder: Path, *, dim: int, anew: bool = False) -> None:
     """Make the caches hold all that the catalog holds; the writer's lock is held by the caller.
+
+    Args:
+        catalog: what they are made from.
+        folder: of the index.
+        dim: length of a vector.
+        anew: make those anew that hold anything else.
 
     Raises:
         IndexDamagedError: a row of the catalog is not what was written.
         IndexWriteError: no space, no permission. The old caches are still there.
     """
     try:
-        _publish_dense(catalog, folder, dim)
-        _publish_lexical(catalog, folder)
+        _publish_dense(catalog, folder, dim, anew=anew)
+        _publish_lexical(catalog, folder, anew=anew)
         _remove_old(catalog, folder)
     except (OSError, ValueError) as error:  # tantivy says ValueError for a full disk
         raise IndexWriteError(
@@ -45,11 +52,12 @@ def publish(catalog: Catalog, folder: Path, *, dim: int) -> None:
         ) from error
 
 
-def _publish_dense(catalog: Catalog, folder: Path, dim: int) -> None:
+def _publish_dense(catalog: Catalog, folder: Path, dim: int, *, anew: bool) -> None:
     records = catalog.ledger.caches("dense")
     whole = all(is_whole(record, folder) for record in records)
     last = catalog.last_id("vectors")
-    crowded = sum(record.rows for record in records) > 2 * catalog.count("vectors")
+    most = (1 if anew else 2) * catalog.count("vectors")
+    crowded = sum(record.rows for record in records) > most
     if records and whole and not crowded and records[-1].last_id >= last:
         return
     from ragkit.vectors import is_exact, write_vectors  # large, not needed if nothing changed
@@ -67,11 +75,13 @@ def _publish_dense(catalog: Catalog, folder: Path, dim: int) -> None:
         catalog.ledger.set_caches("dense", [*kept, record])
 
 
-def _publish_lexical(catalog: Catalog, folder: Path) -> None:
+def _publish_lexical(catalog: Catalog, folder: Path, *, anew: bool) -> None:
     records = catalog.ledger.caches("lexical")
     old = records[0] if records and is_whole(records[0], folder) else None
     removed = catalog.ledger.removed()
     last = catalog.last_id("chunks")
+    if anew and old and holds_dropped(folder / old.name):
+        old = None
     if old and old.last_id >= last and not removed:
         return
     if old and len(removed) * 2 > old.rows:
@@ -154,6 +164,22 @@ def is_whole(record: CacheRecord, folder: Path, *, wholly: bool = False) -> bool
         except OSError:
             return False
     return True
+
+
+def drop_damaged(catalog: Catalog, folder: Path) -> list[str]:
+    """Forget the caches that are not what was written, large ones too; return what they are.
+
+    The next ``publish`` makes them anew.
+    """
+    dropped = []
+    for kind in KINDS:
+        records = catalog.ledger.caches(kind)
+        whole = list(takewhile(lambda record: is_whole(record, folder, wholly=True), records))
+        if whole != records:
+            dropped.append(kind)
+            with catalog.transaction():
+                catalog.ledger.set_caches(kind, whole)
+    return dropped
 
 
 def damages(catalog: Catalog, folder: Path) -> list[str]:

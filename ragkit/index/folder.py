@@ -5,36 +5,49 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from ragkit.catalog import FILE, UNFINISHED, Catalog
+from ragkit.catalog import FILE, UNFINISHED, Catalog, is_cut_short, is_there
 from ragkit.errors import (
     ConfigError,
     IndexMissingError,
     IndexStaleError,
     IndexWriteError,
     NoSuchPathError,
+    RagkitError,
 )
 from ragkit.index.lock import LOCK, cannot_write
 from ragkit.protocols import Embedder, ServedEmbedder
 
 NAME = ".ragkit"
+WRITER = "writer"  # a fact: the process that writes, "" once it has ended as it should
+RENEWED = "renewed"  # a fact: all files are yet to be read again, those of all roots
 VERSION, PROBE = "embedder_version", "embedder_probe"  # facts that tell a drift of vectors
 PARAMETERS = "embedder_parameters"  # what the embedder is to be made with again
 PACE = "tokens_per_s"  # what the last long ingest embedded, in the catalog's facts
 BESIDE = "reindex"  # the folder in it where vectors of another embedder are built
-LEFTOVER = re.compile(rf"dense-\d{{6,}}\.faiss|lexical-\d{{6,}}|{re.escape(FILE)}-\w+|{BESIDE}")
+ARRIVING = "arriving"  # a folder for an index that is taken in, until it is whole
+LEFTOVER = re.compile(
+    rf"dense-\d{{6,}}\.faiss|lexical-\d{{6,}}|{re.escape(FILE)}-\w+|{BESIDE}|{ARRIVING}"
+)
 SAME_COSINE = 0.995  # of one text's vectors; another device or rounding stays above .999
 
 
 def find(start: Path) -> Path | None:
-    """Return the index folder of ``start`` or of the nearest folder above it, as git does."""
-    for folder in (start, *start.parents):
-        if (folder / NAME / FILE).is_file():
-            return folder / NAME
+    """Return the index folder of ``start`` or of the nearest folder above it, as git does.
+
+    One above that may not be looked into is somebody else's.
+    """
+    if is_there(start / NAME):
+        return start / NAME
+    for folder in start.parents:
+        with suppress(IndexWriteError):
+            if is_there(folder / NAME):
+                return folder / NAME
     return None
 
 
@@ -85,6 +98,7 @@ class Index:
         self.catalog = catalog
         self.maker = maker
         self.base = folder.parent
+        self._writes = False
 
     @classmethod
     def open(cls, folder: Path, *, writing: bool = False) -> Index:
@@ -96,14 +110,14 @@ class Index:
             IndexDamagedError: its catalog cannot be read.
         """
         folder = folder.absolute()
-        if folder.exists() and not folder.is_dir():
-            raise IndexMissingError(
-                f"{folder} is a file, not the folder of an index", hint="name another with --index"
-            )
+        require_folder(folder)
         catalog = Catalog.open(folder, writing=writing)
         try:
             with catalog.errors():
-                return cls(folder, catalog, _maker(folder, catalog))
+                index = cls(folder, catalog, _maker(folder, catalog))
+                if writing:
+                    index._begin()
+                return index
         except BaseException:
             catalog.close()
             raise
@@ -116,26 +130,61 @@ class Index:
             IndexWriteError: the folder holds other things, or cannot be written.
         """
         folder = folder.absolute()
-        ours = (LOCK, "config.toml", UNFINISHED)
         facts = {name: str(getattr(maker, name)) for name in Maker.__slots__}
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            files = [file for file in folder.iterdir() if not file.name.startswith(ours)]
-            others = [file.name for file in files if not LEFTOVER.fullmatch(file.name)]
-            if not others:
-                for file in files:
-                    shutil.rmtree(file) if file.is_dir() else file.unlink()
-                return cls(folder, Catalog.create(folder, facts), maker)
+            clear(folder)
+            index = cls(folder, Catalog.create(folder, facts), maker)
         except OSError as error:
             raise cannot_write(folder, error) from error
-        raise IndexWriteError(
-            f"{folder} holds other things ({min(others)}), so no index is made in it",
-            hint="name a new or empty folder with --index",
-        )
+        index._begin()
+        return index
+
+    def _begin(self) -> None:
+        """Note that this process writes; see to what one has left that did not end as it should."""
+        ended_well = not self.catalog.ledger.meta(WRITER)
+        with self.catalog.transaction():
+            self.catalog.ledger.set_meta(WRITER, str(os.getpid()))
+        self._writes = True
+        if not ended_well:
+            from ragkit.index.caches import drop_damaged
+
+            drop_damaged(self.catalog, self.folder)
+
+    def forget_renewal(self) -> None:
+        """Note that all files were read again, after a renewal."""
+        if self.catalog.ledger.meta(RENEWED):
+            with self.catalog.transaction():
+                self.catalog.ledger.drop_meta(RENEWED)
+
+    def has_lost_transactions(self) -> bool:
+        """Say whether the log has some that SQLite does not see; nobody may be writing to it."""
+        writer = self.catalog.ledger.meta(WRITER)
+        is_quiet = not writer or not _is_running(int(writer))
+        return is_quiet and is_cut_short(self.folder / f"{FILE}-wal")
+
+    def ended_badly(self) -> bool:
+        """Say whether the last writer is gone and did not end as it should."""
+        writer = self.catalog.ledger.meta(WRITER)
+        return bool(writer) and not _is_running(int(writer or 0))
 
     def close(self) -> None:
-        """Close the catalog."""
+        """Close the catalog.
+
+        Raises:
+            IndexWriteError: what was written is not where it should be: somebody took it away.
+        """
+        is_there_still = True
+        if self._writes:
+            self._writes = False
+            is_there_still = self.catalog.is_in_place()
+            with suppress(RagkitError), self.catalog.transaction():
+                self.catalog.ledger.set_meta(WRITER, "")  # no space: the caches are checked again
         self.catalog.close()
+        if not is_there_still:
+            raise IndexWriteError(
+                f"the index at {self.folder} was deleted or replaced while it was written",
+                hint="what was done is lost with it: run it again",
+            )
 
     def require(self, maker: Maker) -> None:
         """Refuse a maker that does not fit.
@@ -224,7 +273,52 @@ class Index:
 
     def bytes_on_disk(self) -> int:
         """Return the size of all files of the index."""
-        return sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
+        return bytes_in(self.folder)
+
+
+def clear(folder: Path) -> None:
+    """Make ``folder`` ready for a new index: what an index there has left behind goes.
+
+    Raises:
+        IndexWriteError: it holds other things.
+        OSError: it cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    ours = (LOCK, "config.toml", UNFINISHED)
+    files = [file for file in folder.iterdir() if not file.name.startswith(ours)]
+    if others := [file.name for file in files if not LEFTOVER.fullmatch(file.name)]:
+        raise IndexWriteError(
+            f"{folder} holds other things ({min(others)}), so no index is made in it",
+            hint="name a new or empty folder with --index",
+        )
+    for file in files:
+        shutil.rmtree(file) if file.is_dir() else file.unlink()
+
+
+def require_folder(folder: Path) -> None:
+    """Refuse a file where the folder of an index is meant.
+
+    Raises:
+        IndexMissingError: it is one.
+    """
+    if folder.is_file():
+        raise IndexMissingError(
+            f"{folder} is a file, not the folder of an index",
+            hint="name the folder of an index, or a new one, with --index FOLDER",
+        )
+
+
+def _is_running(process: int) -> bool:
+    """Say whether a process of this machine runs. Where that cannot be asked, it is taken to."""
+    if os.name == "nt":  # pragma: no cover - the question would end it there
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _maker(folder: Path, catalog: Catalog) -> Maker:
@@ -250,6 +344,12 @@ def _drift_facts(embedder: Embedder) -> dict[str, str]:
     if not isinstance(embedder, ServedEmbedder):
         return {}
     return {VERSION: embedder.version(), PROBE: embedder.probe().tobytes().hex()}
+
+
+def bytes_in(folder: Path) -> int:
+    """Return the size of all files below ``folder``, but for what SQLite shares while it runs."""
+    files = [file for file in folder.rglob("*") if not file.name.endswith("-shm")]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def stored_path(path: str | Path, base: Path) -> str:

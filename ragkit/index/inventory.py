@@ -8,6 +8,7 @@ from pathlib import Path
 from ragkit.catalog import stale
 from ragkit.errors import ConfigError, NoSuchPathError
 from ragkit.index.beside import begun
+from ragkit.index.binding import misled
 from ragkit.index.caches import damages as cache_damages
 from ragkit.index.caches import lagging as cache_lag
 from ragkit.index.folder import Index
@@ -117,10 +118,22 @@ def _page(text: str, starts: list[int], path: str | Path, page: int) -> str:
     return text[starts[page - 1] : end]
 
 
+def row_damages(index: Index) -> list[str]:
+    """Read every row of an index; return a line for each that is damaged."""
+    catalog = index.catalog
+    with catalog.snapshot():
+        found = catalog.damages(index.maker.dim)
+        if not found:
+            strays = {stored.content for stored in misled(index)}
+            found = [catalog.texts.damaged([c], "a vector").message for c in sorted(strays)]
+    return found
+
+
 def damages(index: Index) -> list[str]:
     """Read every row and file of an index; return a line for each that is damaged."""
-    with index.catalog.snapshot():
-        found = index.catalog.damages(index.maker.dim)
+    found = row_damages(index)
+    if index.has_lost_transactions():
+        found.append("the index is damaged: some of what was last committed to it is not seen")
     with index.catalog.errors():
         return found + cache_damages(index.catalog, index.folder)
 

@@ -12,7 +12,8 @@ import shlex
 import socket
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -131,6 +132,20 @@ class WriterLock:
             f"another process is writing to the index at {self.folder}{named}",
             hint="'--wait' waits until it is done; searching goes on meanwhile",
         )
+
+
+@contextmanager
+def lock(folder: Path) -> Iterator[WriterLock]:
+    """Have the right to write to the index in ``folder`` for the block.
+
+    Raises:
+        IndexLockedError: another process has it.
+        IndexWriteError: the folder cannot be written.
+    """
+    with WriterLock(folder) as held:
+        if not held.acquire():
+            raise held.refusal()
+        yield held
 
 
 def cannot_write(folder: Path, error: OSError) -> IndexWriteError:

@@ -83,7 +83,7 @@ class Reader:
             return True
         path = self.index.folder / record.name
         try:
-            if not is_whole(record, self.index.folder):
+            if not is_whole(record, self.index.folder, wholly=self.index.ended_badly()):
                 return False
             if record.kind == "dense":
                 self._dense[record] = VectorFile(path, dim=self.index.maker.dim)

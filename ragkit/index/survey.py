@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from ragkit.catalog import Source
 from ragkit.errors import NoSuchPathError, NothingFoundError
-from ragkit.index.folder import Index
+from ragkit.index.folder import RENEWED, Index
 from ragkit.loading.own import BUILT_IN, OWN, Loaders
 from ragkit.loading.walk import HIDDEN, Found, walk
 from ragkit.types import Failure, Skipped
@@ -37,9 +37,9 @@ class Survey:
     damaged: tuple[str, ...]  # stored paths of rows to drop: their files are among the fresh
     roots: tuple[str, ...]  # stored paths of those to remember
     notes: tuple[tuple[str, str], ...]  # (path, what is to be said of it)
-    stays: tuple[str, ...]  # stored paths below roots that are gone or empty, unless pruned
-    pruned: tuple[str, ...]  # stored paths of roots that are gone, to forget
-    remembered: tuple[Failure, ...]  # of files and pages that are as they were: not read again
+    stays: tuple[str, ...] = ()  # stored paths below roots that are gone or empty, unless pruned
+    pruned: tuple[str, ...] = ()  # stored paths of roots that are gone, to forget
+    remembered: tuple[Failure, ...] = ()  # of files and pages that are as they were: not read again
 
 
 def require(
@@ -79,16 +79,19 @@ def held_below(index: Index, path: Path) -> int:
 def roots_to_walk(index: Index, given: Sequence[Path]) -> list[Path]:
     """Return what was given and the roots below it; all roots there ever were if nothing was.
 
+    All of them too while an index that had an older format is yet to be read again.
+
     Raises:
         NothingFoundError: nothing was given, and there is no root.
     """
     with index.catalog.errors():
         known = index.catalog.ledger.roots()
+        every = not given or index.catalog.ledger.meta(RENEWED) is not None
     stored = [index.stored_path(path) for path in given]
     roots = [
         index.full_path(root)
         for root in known
-        if not given or (root not in stored and any(is_below(root, path) for path in stored))
+        if root not in stored and (every or any(is_below(root, path) for path in stored))
     ]
     if not given and not roots:
         raise NothingFoundError("no folder was ever ingested", hint="ragkit ingest FOLDER")

@@ -19,15 +19,25 @@ from pathlib import Path
 from threading import Lock, Thread, current_thread
 from typing import TYPE_CHECKING, Unpack
 
-from ragkit.catalog import FILE as CATALOG
+from ragkit.catalog import is_there
 from ragkit.config import Settings
 from ragkit.errors import ConfigError, IndexMissingError, IndexStaleError, OllamaUnreachableError
 from ragkit.index import folder as folders
-from ragkit.index.lock import WriterLock
+from ragkit.index.lock import WriterLock, lock
 from ragkit.protocols import Answerer, Chunker, Embedder, Loader, PromptBuilder
 from ragkit.rag.parts import AWAY, NO_VECTOR, Notify, Parts, log
 from ragkit.rag.steps import run_steps
-from ragkit.types import Check, Hit, IngestReport, Listed, Progress, Status, Synced, Ways
+from ragkit.types import (
+    Check,
+    Hit,
+    IngestReport,
+    Listed,
+    Progress,
+    Repaired,
+    Status,
+    Synced,
+    Ways,
+)
 
 if TYPE_CHECKING:
     from ragkit.index.plan import Plan, Planned
@@ -139,11 +149,17 @@ class Rag:
 
         Closed before its end, it keeps what was embedded by then.
         """
-        roots = self._roots(paths, ways)  # refused before a folder is made
+        from ragkit.index.renewal import renew_if_outdated
+
+        folders.require_folder(self._home)
+        if not is_there(self._home):
+            self._roots(paths, ways)  # refused before a folder is made
         with WriterLock(self._home) as held:
             if self._home.is_dir():  # at once, before a server is asked
                 yield from self._turn(held, wait=ways.get("wait", False))
-            yield from self._ingesting(held, roots, ways)
+            if (kept := renew_if_outdated(self._home)) is not None:
+                self._notify(f"an index of an older format: all is read again, {kept} vectors stay")
+            yield from self._ingesting(held, self._roots(paths, ways), ways)
 
     def _ingesting(
         self, held: WriterLock, roots: Sequence[Path], ways: Ways
@@ -153,7 +169,7 @@ class Rag:
         from ragkit.ingest import ingest
 
         folder = self._home
-        exists = (folder / CATALOG).is_file()
+        exists = is_there(folder)
         reindex = ways.get("reindex", False)
         if not exists:
             stored = partial(folders.stored_path, base=folder.parent)
@@ -190,6 +206,7 @@ class Rag:
                 loaders=self._loaders(),
             )
             yield from _after(before, steps) if before.chunks else steps
+            index.forget_renewal()
 
     def _reindexing(
         self, index: folders.Index, maker: folders.Maker, embedder: Embedder
@@ -245,12 +262,12 @@ class Rag:
             ingest=ingest,
             digests=self._digests,
             notify=self._notify,
-            is_patient=(self._home / CATALOG).is_file(),
+            is_patient=is_there(self._home),
         )
 
     def _digests(self) -> dict[str, bytes]:
         """Return the digest of each file of the index, if there is one."""
-        if not (self._home / CATALOG).is_file():
+        if not is_there(self._home):
             return {}
         with closing(folders.Index.open(self._home)) as index, index.catalog.errors():
             sources, _ = index.catalog.texts.sources()
@@ -282,15 +299,18 @@ class Rag:
         self, held: WriterLock, *, new: folders.Maker | None = None
     ) -> Iterator[folders.Index]:
         """Open an index to write to it for the block; make it if ``new`` says what with."""
+        from ragkit.index.compaction import compact_if_worth
+
         self._close_reader(current_thread())
         folder = held.folder
-        if new and not (folder / CATALOG).is_file():  # another may have been quicker
+        if new and not is_there(folder):  # another may have been quicker
             index = folders.Index.create(folder, new)
         else:
             index = folders.Index.open(folder, writing=True)
         try:
             with index.catalog.errors():
                 yield index
+            compact_if_worth(index)
         finally:
             index.close()
 
@@ -319,7 +339,7 @@ class Rag:
 
         roots = self._roots(paths, ways)
         reindex = ways.get("reindex", False)
-        index = self.reader().index if (self._home / CATALOG).is_file() else None
+        index = self.reader().index if is_there(self._home) else None
         built = beside.begun(index) if index and reindex else None
         stored = partial(folders.stored_path, base=self._home.parent)
         tokens = self._chunk_tokens(index) if index else self.settings.chunk_tokens
@@ -511,6 +531,86 @@ class Rag:
             self._notify(f"{kind} cache: behind the catalog, which 'ragkit ingest' mends")
         return damages(index)
 
+    def repair(self, *, progress: Callable[[Progress], None] | None = None) -> Repaired:
+        """Mend the index, and embed nothing; return what was mended, what is lost, what is left.
+
+        What is damaged is read from its file again. Vectors of texts that have not changed are
+        kept; a passage that has lost its own is found by its words until the next ingest.
+
+        Args:
+            progress: called after each file.
+
+        Raises:
+            IndexDamagedError: too little is left. Nothing was changed.
+            IndexStaleError: the index is of another format.
+            IndexLockedError: another process writes to the index.
+            IndexWriteError: no space, no permission.
+        """
+        from ragkit.repair import repair
+
+        folder = self._existing_folder()
+        self._close_reader(current_thread())
+        with lock(folder):
+            return repair(
+                folder,
+                chunker=self._parts.chunker,
+                max_file_bytes=self.settings.max_file_mb * 1_000_000,
+                progress=progress or (lambda _: None),
+            )
+
+    def compact(self) -> int:
+        """Give back the space of what was deleted; return how many bytes that was.
+
+        Readers are not disturbed. What they have open is given back when they let go of it.
+
+        Raises:
+            IndexLockedError: another process writes to the index.
+            IndexWriteError: no permission, or no space for the copy that this takes.
+        """
+        from ragkit.index.compaction import compact
+
+        folder = self._existing_folder()
+        before = folders.bytes_in(folder)
+        with lock(folder) as held, self._writing(held) as index:
+            compact(index)
+        return max(0, before - folders.bytes_in(folder))
+
+    def export(self, file: str | Path) -> int:
+        """Write the index to one file, in place of an older export there; return its bytes.
+
+        Raises:
+            ConfigError: something else is there.
+            IndexDamagedError: a row is not what was written. Nothing was written.
+            IndexWriteError: no space, no permission.
+        """
+        from ragkit.index.portable import export
+
+        return export(self.reader().index, Path(file))
+
+    def lines(self) -> Iterator[str]:
+        """Yield each passage with its vector as a line of JSON, for other programs.
+
+        Raises:
+            IndexDamagedError: a row is not what was written.
+        """
+        from ragkit.index.portable import lines
+
+        return lines(self.reader().index)
+
+    def take_in(self, file: str | Path) -> None:
+        """Make the index, which is not there yet, of a file that ``export`` wrote; embed nothing.
+
+        Raises:
+            ConfigError: there is an index already, or the file is none of ragkit's.
+            IndexDamagedError: the file is not what was written. Nothing of it was taken.
+            IndexStaleError: it is of another format.
+            IndexWriteError: no space, no permission.
+        """
+        from ragkit.index.portable import take_in
+
+        take_in(Path(file), self._home)
+        self.folder = self._home
+
     def doctor(self, *, probe: bool = True) -> Iterator[Check]:
         """Yield a check of each thing that is needed, in the order a person would look.
 
@@ -565,7 +665,7 @@ class Rag:
         from ragkit.index.survey import held_below, require, roots_to_walk
 
         given = [Path(path) for path in paths]
-        if given and not (self._home / CATALOG).is_file():
+        if given and not is_there(self._home):
             require(given)
             return given
         with closing(folders.Index.open(self._existing_folder())) as index:
