@@ -11,7 +11,6 @@ import click
 
 from ragkit.cli.output import duration, print_json, size, table
 from ragkit.cli.progress import ProgressPrinter
-from ragkit.types import Progress
 
 if TYPE_CHECKING:
     from ragkit.index.plan import Plan, Planned
