@@ -25,6 +25,8 @@ ACTIONS = {
 def say_plan(
     rag: Rag, plan: Callable[..., Plan], printer: ProgressPrinter, *, as_json: bool
 ) -> int:
+    """Print a plan as it is made: the files, what is to be done with each, and the cost."""
+    from ragkit.types import Progress  # numpy comes with it
 
     counted = count(1)
     with printer:
