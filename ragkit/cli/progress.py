@@ -50,7 +50,7 @@ class OneLine:
             self._last = now
             text = printable(line(now - self._began))
             if self.is_drawn:
-                columns = os.get_terminal_size(sys.stderr.fileno()).columns
+                columns = os.get_terminal_size(sys.stderr.fileno()).columns or 80
                 click.echo("\r\x1b[K" + clipped(text, columns - 1), nl=False, err=True)
             else:
                 click.echo(text, err=True)
