@@ -1,4 +1,7 @@
-"""Sources, their texts, and the chunks of those."""
+"""Sources, their texts, and the chunks of those.
+
+Why one file: the three tables are written together and name each other.
+"""
 
 from __future__ import annotations
 

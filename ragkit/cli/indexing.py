@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,6 +24,7 @@ from ragkit.cli.app import (
     verbose_option,
     wait_option,
 )
+from ragkit.cli.dry_run import say_plan
 from ragkit.cli.output import (
     duration,
     failed_place,
@@ -44,16 +43,11 @@ from ragkit.cli.watching import watch_folders
 from ragkit.errors import ConfigError, NoSuchPathError, NothingFoundError
 
 if TYPE_CHECKING:
-    from ragkit.index.plan import Plan, Planned
     from ragkit.rag import Rag
     from ragkit.types import Failure, IngestReport, Ways
 
 FAILED = 6
 WAITING = "{} passages without vectors: found by their words, 'ragkit ingest' embeds them"
-ACTIONS = {
-    "new": "new", "changed": "changed", "unchanged": "unchanged",
-    "remove": "to remove", "skip": "to skip", "fail": "that would fail",
-}  # fmt: skip
 BEGUN = "{1} texts embedded with {0}: 'ragkit ingest --reindex' goes on"
 SHOWN = 5  # lines of skipped or failed files without -v
 
@@ -119,7 +113,7 @@ def ingest(
     with Rag(index, notify=printer.notify, **settings) as rag:
         printer.shown = partial(name, rag)
         if dry_run:
-            return _dry_run(rag, partial(rag.plan, *paths, **ways), printer, as_json=as_json)
+            return say_plan(rag, partial(rag.plan, *paths, **ways), printer, as_json=as_json)
         say = partial(_say, rag, as_json=as_json, quiet=quiet, verbose=verbose)
         if watch:
             steps = partial(rag.watching, *paths, **ways)
@@ -197,45 +191,6 @@ def _tell_some(lines: list[str], most: int | None, *, quiet: bool = False) -> No
         notice(line, quiet=quiet)
     if most is not None and len(lines) > most:
         notice(f"... and {len(lines) - most} more: -v says all", quiet=quiet)
-
-
-def _dry_run(
-    rag: Rag, plan: Callable[..., Plan], printer: ProgressPrinter, *, as_json: bool
-) -> int:
-    from ragkit.types import Progress
-
-    counted = count(1)
-    with printer:
-        found = plan(
-            progress=lambda planned: printer(Progress("plan", planned.path, next(counted)))
-        )
-    if as_json:
-        keys = ("path", "action", "reason")
-        files = [
-            {**{key: getattr(p, key) for key in keys}, "bytes": p.size, "passages": p.passages}
-            for p in found.files
-        ]
-        counts = ("passages", "texts", "tokens", "requests", "seconds")
-        estimate = {"files": len(_to_read(found)), **{n: getattr(found, n) for n in counts}}
-        print_json({"files": files, "estimate": estimate})
-        return 0
-    rows = [
-        (rag.shown_path(p.path), p.action, p.reason or (size(p.size) if p.size else ""))
-        for p in found.files
-    ]
-    click.echo(table(rows, ("path", "action", "reason")))
-    costs = [f"about {found.tokens} tokens"]
-    costs += [f"{found.requests} requests"] if found.requests else []
-    costs += [f"about {duration(found.seconds)}"] if found.seconds else []
-    actions = Counter(planned.action for planned in found.files)
-    told = ", ".join(f"{actions[action]} {word}" for action, word in ACTIONS.items())
-    click.echo(f"\n{len(_to_read(found))} files to read: {told}")
-    click.echo(f"{found.passages} passages, {found.texts} to embed: {', '.join(costs)}")
-    return 0
-
-
-def _to_read(found: Plan) -> list[Planned]:
-    return [planned for planned in found.files if planned.action in ("new", "changed")]
 
 
 @cli.command(short_help="Say what the index holds.")
