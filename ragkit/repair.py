@@ -153,7 +153,8 @@ def _mended_rows(index: Index, salvaged: Salvaged | None) -> tuple[set[str], lis
     """Take damaged rows out; return the paths to read again, and what was done."""
     catalog, mending = index.catalog, index.catalog.mending
     wanted: set[str] = set()
-    mended = [f"mended: {line.removeprefix(TOLD)}" for line in catalog.ledger.damages()]
+    told = [*catalog.ledger.damages(), *catalog.failures.damages()]
+    mended = [f"mended: {line.removeprefix(TOLD)}" for line in told]
     if salvaged:
         mended.append(
             f"made the catalog anew: {salvaged.texts} texts, {salvaged.passages} passages and"

@@ -109,13 +109,13 @@ def test_a_lost_root_and_a_lost_failure_are_told(indexed: Path, ragkit: Terminal
     damage(indexed / ".ragkit", "UPDATE failures SET reason='none'")
     code, _, err = ragkit("status")
     assert code == 5
-    assert "why docs/broken.pdf could not be read is not what was written\n" in err
-    assert "hint: ragkit check --repair" in err
+    assert "why docs/broken.pdf failed is not what was written\n" in err
+    assert "hint: ragkit ingest" in err  # which finds out again
     damage(indexed / ".ragkit", "UPDATE roots SET path='x'")
     assert "that x was given to ingest is not what" in ragkit("ingest", "docs")[2]
     code, out, _ = ragkit("check", "--repair")
     assert "mended: that x was given to ingest is not what was written\n" in out
-    assert "mended: why docs/broken.pdf could not be read is not" in out
+    assert "mended: why docs/broken.pdf failed is not" in out
     assert "lost: which folders were given to ingest; 'ragkit ingest FOLDER' tells it again" in out
     assert code == 5
     assert ragkit("check")[0] == 0

@@ -549,6 +549,7 @@ class Rag:
         from ragkit.repair import repair
 
         folder = self._existing_folder()
+        folders.require_folder(folder)
         self._close_reader(current_thread())
         with lock(folder):
             return repair(
