@@ -57,11 +57,11 @@ def test_an_example_does_what_it_says(
 ) -> None:
     folder = tmp_path / "folder"
     shutil.copytree(kept, folder)
+    monkeypatch.chdir(folder)
     if "import" in example:
         run(["export", shlex.split(example)[-1]])
     if "ingest ./docs" in example or "import" in example:  # they make an index of their own
-        shutil.rmtree(folder / ".ragkit")
-    monkeypatch.chdir(folder)
+        shutil.rmtree(".ragkit")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     monkeypatch.setenv("OLLAMA_HOST", ollama.url)
