@@ -90,7 +90,7 @@ def test_a_probe_that_is_lost_is_taken_again(indexed: Path, ragkit: Terminal) ->
     with (
         Rag(offline=True) as rag,
         lock(indexed / ".ragkit") as held,
-        rag._writing(held) as index,
+        rag._writing.opened(held) as index,
     ):
         for key in ("embedder_version", "embedder_probe"):
             with index.catalog.transaction():

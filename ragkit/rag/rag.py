@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,12 +20,13 @@ from typing import TYPE_CHECKING, Unpack
 
 from ragkit.catalog import is_there
 from ragkit.config import Settings
-from ragkit.errors import ConfigError, IndexMissingError, IndexStaleError, OllamaUnreachableError
+from ragkit.errors import IndexStaleError, OllamaUnreachableError
 from ragkit.index import folder as folders
 from ragkit.index.lock import WriterLock, lock
 from ragkit.protocols import Answerer, Chunker, Embedder, Loader, PromptBuilder
 from ragkit.rag.parts import AWAY, NO_VECTOR, Notify, Parts, log
 from ragkit.rag.steps import run_steps
+from ragkit.rag.writing import Writing
 from ragkit.types import (
     Check,
     Hit,
@@ -42,10 +42,7 @@ from ragkit.types import (
 if TYPE_CHECKING:
     from ragkit.index.plan import Plan, Planned
     from ragkit.index.snapshot import Reader
-    from ragkit.loading.own import Loaders
     from ragkit.query import Answer, Found
-
-WAIT_S = 0.5  # between two looks at an index that another process writes to
 
 
 class Rag:
@@ -77,8 +74,7 @@ class Rag:
         notify: Notify = log,
         **settings: object,
     ) -> None:
-        self.folder, self._home = folders.locate(index)
-        self._given = settings
+        self._found, self._home = folders.locate(index)
         self.settings = Settings.load(self._home, given=settings)
         self._parts = Parts(
             self.settings,
@@ -88,13 +84,25 @@ class Rag:
             chunker=chunker,
             prompt=prompt,
         )
-        self._own_loaders = dict(loaders or {})
-        if loaders:
-            self._loaders()  # refuses what is no suffix
+        self._writing = Writing(
+            self._home,
+            parts=self._parts,
+            settings=self.settings,
+            given=settings,
+            loaders=loaders or {},
+            notify=notify,
+            is_found=self._found is not None,
+            release=lambda: self._close_reader(current_thread()),
+        )
         self._notify = notify
         self._told: set[str] = set()
         self._readers: dict[Thread, Reader] = {}
         self._opening = Lock()
+
+    @property
+    def folder(self) -> Path | None:
+        """The index's folder, None while there is none and none was named."""
+        return self._found or (self._home if is_there(self._home) else None)
 
     def __enter__(self) -> Rag:
         return self
@@ -149,85 +157,7 @@ class Rag:
 
         Closed before its end, it keeps what was embedded by then.
         """
-        from ragkit.index.renewal import renew_if_outdated
-
-        folders.require_folder(self._home)
-        if not is_there(self._home):
-            self._roots(paths, ways)  # refused before a folder is made
-        with WriterLock(self._home) as held:
-            if self._home.is_dir():  # at once, before a server is asked
-                yield from self._turn(held, wait=ways.get("wait", False))
-            if (kept := renew_if_outdated(self._home)) is not None:
-                self._notify(f"an index of an older format: all is read again, {kept} vectors stay")
-            yield from self._ingesting(held, self._roots(paths, ways), ways)
-
-    def _ingesting(
-        self, held: WriterLock, roots: Sequence[Path], ways: Ways
-    ) -> Generator[Progress, None, None]:
-        from ragkit.index import beside
-        from ragkit.index.survey import survey
-        from ragkit.ingest import ingest
-
-        folder = self._home
-        exists = is_there(folder)
-        reindex = ways.get("reindex", False)
-        if not exists:
-            stored = partial(folders.stored_path, base=folder.parent)
-            found = survey(None, roots, stored=stored, loaders=self._loaders())
-            if not found.fresh and not found.failed:  # no index is made of nothing
-                yield Progress("done", report=IngestReport(skipped=found.skipped))
-                return
-        embedder = self._parts.embedder_to_ingest(folder if exists else None, anew=reindex)
-        maker = folders.Maker(
-            embedder.name, embedder.fingerprint, embedder.dim, self.settings.chunk_tokens
-        )
-        yield from self._turn(held, wait=ways.get("wait", False))
-        with self._writing(held, new=None if exists else maker) as index:
-            if self.folder is None:
-                self._notify(f"making an index in {folders.NAME} of this folder")
-            self.folder = folder
-            maker = replace(maker, chunk_tokens=self._chunk_tokens(index))
-            was_cut_off = beside.tidy(index)
-            before = IngestReport()
-            if exists and reindex and not (was_cut_off and maker == index.maker):
-                before = yield from self._reindexing(index, maker, embedder)
-            index.require(maker)
-            index.admit(embedder)
-            self._parts.remember(embedder, index)
-            steps = ingest(
-                index,
-                roots,
-                embedder=embedder,
-                chunker=self._parts.chunker(maker.chunk_tokens),
-                max_file_bytes=self.settings.max_file_mb * 1_000_000,
-                reread=ways.get("reread", False),
-                retry_failed=ways.get("retry_failed", False),
-                prune=ways.get("prune", False),
-                loaders=self._loaders(),
-            )
-            yield from _after(before, steps) if before.chunks else steps
-            index.forget_renewal()
-
-    def _reindexing(
-        self, index: folders.Index, maker: folders.Maker, embedder: Embedder
-    ) -> Generator[Progress, None, IngestReport]:
-        """Give all passages of an index the vectors of an embedder; return what was done."""
-        from ragkit.index import beside
-        from ragkit.reindex import reindex
-
-        index.require_chunks(maker)
-        step = Progress("reindex")
-        with closing(beside.open_beside(index, maker, embedder)) as built:
-            self._parts.remember(embedder, built)
-            with closing(reindex(index, built, embedder=embedder)) as steps:
-                for step in steps:
-                    yield step
-        return step.report
-
-    def _loaders(self) -> Loaders:
-        from ragkit.loading.own import Loaders
-
-        return Loaders(self._own_loaders)
+        return self._writing.steps(paths, ways)
 
     def watching(
         self,
@@ -248,7 +178,7 @@ class Rag:
         from ragkit.watch import watch
 
         self._parts.say_each_once()
-        roots = self._roots(paths, ways)
+        roots = self._writing.roots(paths, ways)
         first = [partial(self.ingest, *paths, **ways)]
 
         def ingest(there: Sequence[Path]) -> IngestReport:
@@ -260,59 +190,10 @@ class Rag:
             roots,
             index=self._home,
             ingest=ingest,
-            digests=self._digests,
+            digests=self._writing.digests,
             notify=self._notify,
             is_patient=is_there(self._home),
         )
-
-    def _digests(self) -> dict[str, bytes]:
-        """Return the digest of each file of the index, if there is one."""
-        if not is_there(self._home):
-            return {}
-        with closing(folders.Index.open(self._home)) as index, index.catalog.errors():
-            sources, _ = index.catalog.texts.sources()
-        return {path: source.digest for path, source in sources.items()}
-
-    def _chunk_tokens(self, index: folders.Index) -> int:
-        """Return the index's chunk size, unless another was asked for."""
-        made_with = {"chunk_tokens": index.maker.chunk_tokens}
-        return Settings.load(self._home, given=self._given, defaults=made_with).chunk_tokens
-
-    def _turn(self, held: WriterLock, *, wait: bool) -> Iterator[Progress]:
-        """Take the right to write; yield now and then while another process has it.
-
-        Raises:
-            IndexLockedError: it has, and is not to be waited for.
-        """
-        told = ""
-        while not held.is_held and not held.acquire(WAIT_S if told else 0.0):
-            if not wait:
-                raise held.refusal()
-            said = f"waiting for {held.writer() or 'another process'}, which writes to the index"
-            if said != told:
-                self._notify(said)
-            told = said
-            yield Progress("wait")
-
-    @contextmanager
-    def _writing(
-        self, held: WriterLock, *, new: folders.Maker | None = None
-    ) -> Iterator[folders.Index]:
-        """Open an index to write to it for the block; make it if ``new`` says what with."""
-        from ragkit.index.compaction import compact_if_worth
-
-        self._close_reader(current_thread())
-        folder = held.folder
-        if new and not is_there(folder):  # another may have been quicker
-            index = folders.Index.create(folder, new)
-        else:
-            index = folders.Index.open(folder, writing=True)
-        try:
-            with index.catalog.errors():
-                yield index
-            compact_if_worth(index)
-        finally:
-            index.close()
 
     def plan(
         self,
@@ -333,43 +214,8 @@ class Rag:
         Raises:
             NoSuchPathError: a path does not exist.
         """
-        from ragkit.index import beside
-        from ragkit.index.plan import plan, summed
-        from ragkit.index.survey import survey
-
-        roots = self._roots(paths, ways)
-        reindex = ways.get("reindex", False)
         index = self.reader().index if is_there(self._home) else None
-        built = beside.begun(index) if index and reindex else None
-        stored = partial(folders.stored_path, base=self._home.parent)
-        tokens = self._chunk_tokens(index) if index else self.settings.chunk_tokens
-        found = survey(
-            index,
-            roots,
-            stored=stored,
-            reread=ways.get("reread", False) or reindex,
-            retry_failed=ways.get("retry_failed", False),
-            prune=ways.get("prune", False),
-            loaders=self._loaders(),
-        )
-        planned = plan(
-            found,
-            index=built if reindex else index,
-            stored=stored,
-            chunker=self._parts.chunker(tokens),
-            max_file_bytes=self.settings.max_file_mb * 1_000_000,
-            loaders=self._loaders(),
-        )
-        try:
-            return summed(
-                planned,
-                pace=partial(self._parts.pace, index),
-                batch_texts=self._parts.batch_texts(index),
-                progress=progress,
-            )
-        finally:
-            if built:
-                built.close()
+        return self._writing.plan(paths, ways, index, progress)
 
     def remove(
         self,
@@ -390,11 +236,11 @@ class Rag:
         """
         from ragkit.index.removal import remove
 
-        with WriterLock(self._existing_folder()) as held:
-            for step in self._turn(held, wait=wait):
+        with WriterLock(self._writing.require_index()) as held:
+            for step in self._writing.turn(held, wait=wait):
                 if progress:
                     progress(step)
-            with self._writing(held) as index:
+            with self._writing.opened(held) as index:
                 return remove(index, [Path(path) for path in paths])
 
     # -- search and ask
@@ -548,7 +394,7 @@ class Rag:
         """
         from ragkit.repair import repair
 
-        folder = self._existing_folder()
+        folder = self._writing.require_index()
         folders.require_folder(folder)
         self._close_reader(current_thread())
         with lock(folder):
@@ -570,9 +416,9 @@ class Rag:
         """
         from ragkit.index.compaction import compact
 
-        folder = self._existing_folder()
+        folder = self._writing.require_index()
         before = folders.bytes_in(folder)
-        with lock(folder) as held, self._writing(held) as index:
+        with lock(folder) as held, self._writing.opened(held) as index:
             compact(index)
         return max(0, before - folders.bytes_in(folder))
 
@@ -610,7 +456,6 @@ class Rag:
         from ragkit.index.portable import take_in
 
         take_in(Path(file), self._home)
-        self.folder = self._home
 
     def doctor(self, *, probe: bool = True) -> Iterator[Check]:
         """Yield a check of each thing that is needed, in the order a person would look.
@@ -627,12 +472,6 @@ class Rag:
 
     # -- the index
 
-    def _existing_folder(self) -> Path:
-        if self.folder is None:
-            where = f"{Path.cwd()} or above it"
-            raise IndexMissingError(f"no index in {where}", hint="ragkit ingest FOLDER")
-        return self.folder
-
     def reader(self) -> Reader:
         """Return what opens snapshots of the index, for pipelines of one's own: one a thread.
 
@@ -646,41 +485,5 @@ class Rag:
             with self._opening:
                 for other in [other for other in list(self._readers) if not other.is_alive()]:
                     self._close_reader(other)
-                self._readers[thread] = Reader(folders.Index.open(self._existing_folder()))
+                self._readers[thread] = Reader(folders.Index.open(self._writing.require_index()))
         return self._readers[thread]
-
-    def _roots(self, paths: Sequence[str | Path], ways: Ways) -> list[Path]:
-        """Return what to walk: what is given and the roots below it, or all that ever were.
-
-        Raises:
-            NoSuchPathError: a path does not exist, and is not one to prune either.
-            ConfigError: the ways exclude each other.
-        """
-        if ways.get("retry_failed"):
-            self._existing_folder()
-            if ways.get("reread") or ways.get("reindex"):
-                raise ConfigError(
-                    "retry_failed reads only what failed, reread and reindex all files",
-                    hint="leave one of them out",
-                )
-        from ragkit.index.survey import held_below, require, roots_to_walk
-
-        given = [Path(path) for path in paths]
-        if given and not is_there(self._home):
-            require(given)
-            return given
-        with closing(folders.Index.open(self._existing_folder())) as index:
-            require(given, prune=ways.get("prune", False), held=partial(held_below, index))
-            return roots_to_walk(index, given)
-
-
-def _after(before: IngestReport, steps: Iterator[Progress]) -> Iterator[Progress]:
-    """Yield the steps of an ingest that came after other work, which their reports count too."""
-    with closing(steps):  # type: ignore[type-var] # it is a generator
-        for step in steps:
-            report = replace(
-                step.report,
-                chunks=step.report.chunks + before.chunks,
-                embedded=step.report.embedded + before.embedded,
-            )
-            yield replace(step, report=report)

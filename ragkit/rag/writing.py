@@ -1,0 +1,278 @@
+"""What changes an index: taking the right to write, an ingest's course, and its plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ragkit.catalog import is_there
+from ragkit.config import Settings
+from ragkit.errors import ConfigError, IndexMissingError
+from ragkit.index import folder as folders
+from ragkit.index.lock import WriterLock
+from ragkit.loading.own import Loaders
+from ragkit.protocols import Embedder, Loader
+from ragkit.rag.parts import Notify, Parts
+from ragkit.types import IngestReport, Progress, Ways
+
+if TYPE_CHECKING:
+    from ragkit.index.plan import Plan, Planned
+
+WAIT_S = 0.5  # between two looks at an index that another process writes to
+
+
+class Writing:
+    """What changes the index that is, or would be, at ``home``.
+
+    Args:
+        home: the index's folder.
+        parts: what the work is done with.
+        settings: as they are.
+        given: those of them that were given, not read.
+        loaders: the user's own, by suffix.
+        notify: told what is to be said beside the results.
+        is_found: the index is there, or its folder was named.
+        release: lets go of what this thread has open of the index.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        parts: Parts,
+        settings: Settings,
+        given: Mapping[str, object],
+        loaders: Mapping[str, Loader],
+        notify: Notify,
+        is_found: bool,
+        release: Callable[[], None],
+    ) -> None:
+        self._home = home
+        self._parts = parts
+        self._settings = settings
+        self._given = given
+        self._loaders = Loaders(dict(loaders))
+        self._notify = notify
+        self._is_found = is_found
+        self._release = release
+
+    def steps(self, paths: Sequence[str | Path], ways: Ways) -> Generator[Progress, None, None]:
+        """Ingest; yield before each file."""
+        from ragkit.index.renewal import renew_if_outdated
+
+        folders.require_folder(self._home)
+        if not is_there(self._home):
+            self.roots(paths, ways)  # refused before a folder is made
+        with WriterLock(self._home) as held:
+            if self._home.is_dir():  # at once, before a server is asked
+                yield from self.turn(held, wait=ways.get("wait", False))
+            if (kept := renew_if_outdated(self._home)) is not None:
+                self._notify(f"an index of an older format: all is read again, {kept} vectors stay")
+            yield from self._ingesting(held, self.roots(paths, ways), ways)
+
+    def _ingesting(
+        self, held: WriterLock, roots: Sequence[Path], ways: Ways
+    ) -> Generator[Progress, None, None]:
+        from ragkit.index import beside
+        from ragkit.index.survey import survey
+        from ragkit.ingest import ingest
+
+        folder = self._home
+        exists = is_there(folder)
+        reindex = ways.get("reindex", False)
+        if not exists:
+            stored = partial(folders.stored_path, base=folder.parent)
+            found = survey(None, roots, stored=stored, loaders=self._loaders)
+            if not found.fresh and not found.failed:  # no index is made of nothing
+                yield Progress("done", report=IngestReport(skipped=found.skipped))
+                return
+        embedder = self._parts.embedder_to_ingest(folder if exists else None, anew=reindex)
+        maker = folders.Maker(
+            embedder.name, embedder.fingerprint, embedder.dim, self._settings.chunk_tokens
+        )
+        yield from self.turn(held, wait=ways.get("wait", False))
+        with self.opened(held, new=None if exists else maker) as index:
+            if not (exists or self._is_found):
+                self._notify(f"making an index in {folders.NAME} of this folder")
+            maker = replace(maker, chunk_tokens=self.chunk_tokens(index))
+            was_cut_off = beside.tidy(index)
+            before = IngestReport()
+            if exists and reindex and not (was_cut_off and maker == index.maker):
+                before = yield from self._reindexing(index, maker, embedder)
+            index.require(maker)
+            index.admit(embedder)
+            self._parts.remember(embedder, index)
+            steps = ingest(
+                index,
+                roots,
+                embedder=embedder,
+                chunker=self._parts.chunker(maker.chunk_tokens),
+                max_file_bytes=self._settings.max_file_mb * 1_000_000,
+                reread=ways.get("reread", False),
+                retry_failed=ways.get("retry_failed", False),
+                prune=ways.get("prune", False),
+                loaders=self._loaders,
+            )
+            yield from _after(before, steps) if before.chunks else steps
+            index.forget_renewal()
+
+    def _reindexing(
+        self, index: folders.Index, maker: folders.Maker, embedder: Embedder
+    ) -> Generator[Progress, None, IngestReport]:
+        """Give all passages of an index the vectors of an embedder; return what was done."""
+        from ragkit.index import beside
+        from ragkit.reindex import reindex
+
+        index.require_chunks(maker)
+        step = Progress("reindex")
+        with closing(beside.open_beside(index, maker, embedder)) as built:
+            self._parts.remember(embedder, built)
+            with closing(reindex(index, built, embedder=embedder)) as steps:
+                for step in steps:
+                    yield step
+        return step.report
+
+    def plan(
+        self,
+        paths: Sequence[str | Path],
+        ways: Ways,
+        index: folders.Index | None,
+        progress: Callable[[Planned], None] | None,
+    ) -> Plan:
+        """Return what an ingest would do; write nothing. ``index`` is None if there is none."""
+        from ragkit.index import beside
+        from ragkit.index.plan import plan, summed
+        from ragkit.index.survey import survey
+
+        roots = self.roots(paths, ways)
+        reindex = ways.get("reindex", False)
+        built = beside.begun(index) if index and reindex else None
+        stored = partial(folders.stored_path, base=self._home.parent)
+        tokens = self.chunk_tokens(index) if index else self._settings.chunk_tokens
+        found = survey(
+            index,
+            roots,
+            stored=stored,
+            reread=ways.get("reread", False) or reindex,
+            retry_failed=ways.get("retry_failed", False),
+            prune=ways.get("prune", False),
+            loaders=self._loaders,
+        )
+        planned = plan(
+            found,
+            index=built if reindex else index,
+            stored=stored,
+            chunker=self._parts.chunker(tokens),
+            max_file_bytes=self._settings.max_file_mb * 1_000_000,
+            loaders=self._loaders,
+        )
+        try:
+            return summed(
+                planned,
+                pace=partial(self._parts.pace, index),
+                batch_texts=self._parts.batch_texts(index),
+                progress=progress,
+            )
+        finally:
+            if built:
+                built.close()
+
+    def digests(self) -> dict[str, bytes]:
+        """Return the digest of each file of the index, if there is one."""
+        if not is_there(self._home):
+            return {}
+        with closing(folders.Index.open(self._home)) as index, index.catalog.errors():
+            sources, _ = index.catalog.texts.sources()
+        return {path: source.digest for path, source in sources.items()}
+
+    def chunk_tokens(self, index: folders.Index) -> int:
+        """Return the index's chunk size, unless another was asked for."""
+        made_with = {"chunk_tokens": index.maker.chunk_tokens}
+        return Settings.load(self._home, given=self._given, defaults=made_with).chunk_tokens
+
+    def turn(self, held: WriterLock, *, wait: bool) -> Iterator[Progress]:
+        """Take the right to write; yield now and then while another process has it.
+
+        Raises:
+            IndexLockedError: it has, and is not to be waited for.
+        """
+        told = ""
+        while not held.is_held and not held.acquire(WAIT_S if told else 0.0):
+            if not wait:
+                raise held.refusal()
+            said = f"waiting for {held.writer() or 'another process'}, which writes to the index"
+            if said != told:
+                self._notify(said)
+            told = said
+            yield Progress("wait")
+
+    @contextmanager
+    def opened(
+        self, held: WriterLock, *, new: folders.Maker | None = None
+    ) -> Iterator[folders.Index]:
+        """Open an index to write to it for the block; make it if ``new`` says what with."""
+        from ragkit.index.compaction import compact_if_worth
+
+        self._release()
+        folder = held.folder
+        if new and not is_there(folder):  # another may have been quicker
+            index = folders.Index.create(folder, new)
+        else:
+            index = folders.Index.open(folder, writing=True)
+        try:
+            with index.catalog.errors():
+                yield index
+            compact_if_worth(index)
+        finally:
+            index.close()
+
+    def require_index(self) -> Path:
+        """Return the index's folder.
+
+        Raises:
+            IndexMissingError: there is none, and none was named.
+        """
+        if not (self._is_found or is_there(self._home)):
+            where = f"{Path.cwd()} or above it"
+            raise IndexMissingError(f"no index in {where}", hint="ragkit ingest FOLDER")
+        return self._home
+
+    def roots(self, paths: Sequence[str | Path], ways: Ways) -> list[Path]:
+        """Return what to walk: what is given and the roots below it, or all that ever were.
+
+        Raises:
+            NoSuchPathError: a path does not exist, and is not one to prune either.
+            ConfigError: the ways exclude each other.
+        """
+        if ways.get("retry_failed"):
+            self.require_index()
+            if ways.get("reread") or ways.get("reindex"):
+                raise ConfigError(
+                    "retry_failed reads only what failed, reread and reindex all files",
+                    hint="leave one of them out",
+                )
+        from ragkit.index.survey import held_below, require, roots_to_walk
+
+        given = [Path(path) for path in paths]
+        if given and not is_there(self._home):
+            require(given)
+            return given
+        with closing(folders.Index.open(self.require_index())) as index:
+            require(given, prune=ways.get("prune", False), held=partial(held_below, index))
+            return roots_to_walk(index, given)
+
+
+def _after(before: IngestReport, steps: Iterator[Progress]) -> Iterator[Progress]:
+    """Yield the steps of an ingest that came after other work, which their reports count too."""
+    with closing(steps):  # type: ignore[type-var] # it is a generator
+        for step in steps:
+            report = replace(
+                step.report,
+                chunks=step.report.chunks + before.chunks,
+                embedded=step.report.embedded + before.embedded,
+            )
+            yield replace(step, report=report)
