@@ -113,7 +113,7 @@ def _differences(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> Ite
     >>> list(_differences({"a": b"1", "b": b"2"}, {"a": b"3"}))
     [Change(path='a', kind='changed', reason=''), Change(path='b', kind='removed', reason='')]
     """
-    for path in before.keys() | after.keys():
+    for path in sorted(before.keys() | after.keys()):
         if path not in after:
             yield Change(path, "removed")
         elif path not in before:

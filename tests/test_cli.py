@@ -32,7 +32,7 @@ import pytest
 
 from ragkit import Rag, __version__, rag
 from ragkit.cli import cli
-from ragkit.cli.app import SECTIONS, run
+from ragkit.cli.app import SECTIONS, _terminate, run
 from ragkit.cli.output import size, table
 from ragkit.config import Settings
 from ragkit.embedding.wordllama import WordLlamaEmbedder
@@ -764,6 +764,17 @@ def test_an_interrupt_anywhere_ends_with_130(
 ) -> None:
     monkeypatch.setattr(rag.Rag, "ls", lambda _: signal.raise_signal(signal.SIGINT))
     assert ragkit("ls")[0] == 130
+
+
+def test_a_termination_anywhere_ends_with_143(
+    ragkit: Terminal, monkeypatch: pytest.MonkeyPatch, indexed: Path
+) -> None:
+    monkeypatch.setattr(rag.Rag, "ls", lambda _: signal.raise_signal(signal.SIGTERM))
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        assert ragkit("ls")[0] == 143
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 # -- progress

@@ -34,11 +34,16 @@ class Presses:
             signal.raise_signal(signal.SIGINT)
 
 
-class Slow(HashingEmbedder):
-    """Is waited for."""
+class WaitsFor(HashingEmbedder):
+    """Answers once a stage was shown."""
+
+    def __init__(self, presses: Presses, stage: str) -> None:
+        super().__init__()
+        self._presses, self._stage = presses, stage
 
     def embed_documents(self, texts: Sequence[str]) -> FloatMatrix:
-        time.sleep(0.05)
+        while self._stage not in self._presses.seen:
+            time.sleep(0.01)
         return super().embed_documents(texts)
 
 
@@ -49,7 +54,8 @@ def test_an_interrupt_while_a_step_is_shown_is_told_to_the_ingest(
     monkeypatch.setattr("ragkit.ingest.SHOW_EVERY_S", 0.01)
     docs = write(tmp_path / "docs", **{f"n{i:03}": f"number{i}" for i in range(200)})
     presses = Presses(stage)
-    with Rag(tmp_path / ".ragkit", embedder=Slow()) as rag:
+    embedder = WaitsFor(presses, "embed" if stage == "embed" else "walk")
+    with Rag(tmp_path / ".ragkit", embedder=embedder) as rag:
         with pytest.raises(KeyboardInterrupt):
             rag.ingest(docs, progress=presses)
         # Before anything was read nothing is under way, and at the end all is stored.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import resource
@@ -9,14 +10,15 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, redirect_stdout
 from pathlib import Path
 from queue import Queue
 
 import pytest
 
 from ragkit import Rag, extras, watch
+from ragkit.cli.app import run
 from ragkit.errors import MissingExtraError, ModelNotFoundError, OllamaUnreachableError
 from ragkit.index.lock import WriterLock
 from ragkit.types import Change, Synced
@@ -143,6 +145,42 @@ def test_in_json_each_change_is_an_object(here: Path, watching: Start) -> None:
     assert run.ends(signal.SIGTERM) == 143
     said = [run.err.get(timeout=PATIENCE_S) for _ in range(2)]
     assert said == ["", "Interrupted; what was finished is kept."]
+
+
+class Acting(io.StringIO):
+    """An output that does something when it is written to."""
+
+    def __init__(self, actions: Mapping[str, Callable[[], object]]) -> None:
+        super().__init__()
+        self._actions = dict(actions)
+
+    def write(self, text: str) -> int:
+        written = super().write(text)
+        for mark in [mark for mark in self._actions if mark in text]:
+            self._actions.pop(mark)()
+        return written
+
+
+@pytest.mark.parametrize("flags", [(), ("--json",)])
+def test_lines_come_as_things_happen(here: Path, flags: tuple[str, ...]) -> None:
+    out = Acting(
+        {
+            "3": lambda: write(here / "docs", new="Giraffes are tall."),
+            "docs/new.md": lambda: (here / "docs/bad.pdf").write_text("no PDF"),
+            "docs/bad.pdf": lambda: signal.raise_signal(signal.SIGINT),
+        }
+    )
+    with redirect_stdout(out):
+        assert run(["ingest", "docs", "--watch", "--offline", *flags]) == 130
+    lines = out.getvalue().splitlines()
+    reason = "it is called .pdf but is no PDF (is it complete?)"
+    if not flags:
+        assert lines[2:] == ["new     docs/new.md", f"failed  docs/bad.pdf: {reason}"]
+    else:
+        assert [json.loads(line) for line in lines[1:]] == [
+            {"path": "docs/new.md", "change": "new"},
+            {"path": "docs/bad.pdf", "change": "failed", "reason": reason},
+        ]
 
 
 def test_a_watch_that_cannot_be(
