@@ -109,7 +109,7 @@ def test_each_change_is_a_line(here: Path, watching: Start, ollama: Server) -> N
     run = watching()
     assert run.says(2) == [
         "3 files: 3 new, 0 changed, 0 unchanged, 0 removed, 0 skipped, 0 failed",
-        "3 passages, 3 embedded",
+        "3 read: 3 passages, 3 embedded",
     ]
     assert run.err.get(timeout=PATIENCE_S) == "watching; Ctrl-C ends it"
     (here / "docs/new.md").write_text("Giraffes are tall.")
