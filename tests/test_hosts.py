@@ -204,8 +204,9 @@ def test_one_that_dies_meanwhile_loses_nothing(here: Path) -> None:
             report = rag.ingest(docs, progress=kill)
             assert (report.embedded, report.failed) == (420, ())
             assert rag.search("number3x7", mode="dense")[0].path == "many/n003.md"
-    assert [line for line in told if "left out" in line] == [told[1]]
-    assert second.url in told[1]
+    said = [line for line in told if "left out" in line]
+    assert said  # once more, if it answered while it went down
+    assert all(line.startswith(f"{second.url} is left out") for line in said)
 
 
 def test_one_that_is_back_is_used_again_and_said(

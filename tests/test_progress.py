@@ -223,3 +223,16 @@ def test_slow_files_are_told_with_v(
     err = ragkit("ingest", "docs", "--offline", "-v")[2]
     assert "slow: docs/one.md: 1 s to read\n" in err
     assert "slow: " not in ragkit("ingest", "docs", "--reread")[2]
+
+
+def test_another_ingest_counts_its_own_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    with terminal(columns=60) as written:
+        printer = ProgressPrinter(quiet=False)
+        now[0] = 100.0
+        printer.restart()
+        now[0] = 103.0
+        printer(Progress("wait"))
+    assert written == ["\r\x1b[Kwaiting for the other process, 3 s"]

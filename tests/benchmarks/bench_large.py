@@ -188,7 +188,7 @@ def ingest() -> None:
         for number in range(FILES):
             _, chunks = generated.document(number)
             paragraphs = (
-                " ".join(chunk.text for chunk in chunks[i : i + 8]) for i in range(0, 160, 8)
+                " ".join(chunk.text for chunk in chunks[i : i + 7]) for i in range(0, 140, 7)
             )
             (folder / "docs" / f"{number}.txt").write_text("\n\n".join(paragraphs))
         command = [*RAGKIT, "ingest", "docs", "--embed-model", "all-minilm", "--json"]
