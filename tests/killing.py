@@ -42,7 +42,8 @@ class Command:
     line: tuple[str, ...]
     reads: bool = False  # it brings the index in step with the folder
     forgets: bool = False  # it drops vectors, to embed their texts again
-    before: Callable[[World], None] | None = None  # done first, such as damage or deletion
+    spoiled: bool = False  # search files are damaged before, and may still be so afterwards
+    before: Callable[[World], object] | None = None  # done first, such as damage or deletion
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,14 @@ class World:
         """Delete the index."""
         shutil.rmtree(self.index, ignore_errors=True)
 
+    def spoil_caches(self) -> None:
+        """Delete the search files of vectors, and damage those of words."""
+        self.finish()
+        for path in self.index.glob("dense-*"):
+            path.unlink()
+        for path in [*self.index.glob("lexical-*/*")][:2]:
+            path.write_bytes(path.read_bytes()[:-3] + b"bad")
+
     # -- the index, as it is
 
     @property
@@ -154,7 +163,7 @@ class World:
         traces = frozenset(self._traces(catalog)) if was_killed else frozenset[str]()
         killed_sent = self.sent() if self.exists else []
         assert command.forgets or not stored & set(killed_sent)
-        self.look(old, new)
+        self.look(old, new, caches=not command.spoiled)
         sent_after = self.finish()
         return Round(command.line[0], name, was_killed, traces, len(killed_sent), sent_after)
 

