@@ -14,7 +14,7 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -22,6 +22,7 @@ from pathlib import Path, PurePosixPath
 from ragkit.catalog import UNKNOWN, Source, digest_of
 from ragkit.chunking import text_in_context
 from ragkit.embedding.checked import embed_checked
+from ragkit.embedding.requests import BATCH_TEXTS, finish, is_done, pool_for
 from ragkit.errors import IndexDamagedError, LoadError, OllamaError, RagkitError
 from ragkit.index.caches import publish
 from ragkit.index.folder import PACE, Index
@@ -33,11 +34,9 @@ from ragkit.loading.walk import Found
 from ragkit.protocols import Chunker, Embedder
 from ragkit.text.languages import detect
 from ragkit.text.tokens import estimate_tokens
-from ragkit.types import Chunk, Document, Embedded, Failure, Progress, Skipped
+from ragkit.types import Chunk, Document, Embedded, Failure, IngestReport, Progress, Skipped
 
-BATCH_TEXTS = 128  # embedded at once
 BATCH_BYTES = 4_000_000  # of documents that wait for their vectors
-SHOW_EVERY_S = 0.5  # while the embedder is waited for
 TELLING_TOKENS = 10_000  # fewer say little of how fast an embedder is
 PUBLISH_CHUNKS = 20_000  # new chunks after which the caches are brought up to date
 
@@ -54,6 +53,7 @@ def ingest(
     prune: bool = False,
     loaders: Loaders = BUILT_IN,
     chosen: Survey | None = None,
+    before: IngestReport | None = None,
 ) -> Iterator[Progress]:
     """Bring the index in step with what lies below ``roots``; yield before each file.
 
@@ -71,6 +71,7 @@ def ingest(
         prune: drop what lay below roots that are no longer there or empty.
         loaders: which read the files.
         chosen: what to read, instead of all that is new below ``roots``.
+        before: of work that came first, whose passages are counted too.
 
     Raises:
         IndexWriteError: no space, no permission.
@@ -87,7 +88,8 @@ def ingest(
         loaders=loaders,
     )
     again = reread or retry_failed
-    run = _Run(index, embedder, chunker, max_file_bytes, again, loaders, surveyed)
+    tally = Tally(surveyed, before or IngestReport())
+    run = _Run(index, embedder, chunker, max_file_bytes, again, loaders, surveyed, tally)
     with index.catalog.transaction():
         if reread:  # of damage, perhaps
             index.catalog.reindex()
@@ -101,8 +103,7 @@ def ingest(
         index.catalog.failures.remove_damaged()
         for failure in surveyed.failed:
             index.catalog.failures.put(failure)
-    calls = getattr(embedder, "calls_at_once", 1)  # two where it works on several servers
-    pool = ThreadPoolExecutor(calls, thread_name_prefix="ragkit-embed")
+    pool = pool_for(embedder)
     try:
         for found in surveyed.fresh:
             yield run.tally.progress("read", index.stored_path(found.path))
@@ -173,6 +174,7 @@ class _Run:
         reread: bool,
         loaders: Loaders,
         surveyed: Survey,
+        tally: Tally,
     ) -> None:
         self.index = index
         self.embedder = embedder
@@ -191,7 +193,7 @@ class _Run:
         self.began_s = 0.0  # when the first texts were handed over
         self.tokens = 0  # embedded since then, estimated
         self.unpublished = 0  # chunks that the caches lack
-        self.tally = Tally(surveyed)
+        self.tally = tally
 
     # -- reading
 
@@ -266,7 +268,7 @@ class _Run:
 
     # -- embedding and storing
 
-    def hand_over(self, pool: ThreadPoolExecutor) -> Iterator[Progress]:
+    def hand_over(self, pool: Executor) -> Iterator[Progress]:
         """Let the batch in hand be embedded while the next is read; store the one before it."""
         batch, self.batch = self.batch, _Batch()
         keys = list(batch.texts)
@@ -288,7 +290,7 @@ class _Run:
             batch = self.waiting[0]
             while batch.requests:
                 keys, request = batch.requests[0]
-                while wait([request], SHOW_EVERY_S).not_done:
+                while not is_done(request):
                     yield self.tally.progress("embed")
                 self._put_vectors(batch, keys, request.result())
                 batch.requests.popleft()
@@ -323,10 +325,7 @@ class _Run:
     def keep(self) -> None:
         """End early: finish the request under way, give up the others, keep what there is."""
         batches = list(self.waiting)
-        requests = [request for batch in batches for _, request in batch.requests]
-        going = [request for request in reversed(requests) if not request.cancel()]
-        while wait(going, SHOW_EVERY_S).not_done:  # one without an end can miss a second Ctrl-C
-            pass
+        finish([request for batch in batches for _, request in batch.requests])
         for batch in batches:
             good = [not r.cancelled() and r.exception() is None for _, r in batch.requests]
             for (keys, request), is_good in zip(batch.requests, good, strict=True):

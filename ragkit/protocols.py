@@ -16,6 +16,8 @@ from ragkit.types import (
     Usage,
 )
 
+SAME_COSINE = 0.995  # of one text's vectors; another device or rounding stays above .999
+
 
 class Embedder(Protocol):
     """Turns texts into vectors."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future
 from itertools import islice
 
 from ragkit.embedding.checked import embed_checked
+from ragkit.embedding.requests import BATCH_TEXTS, finish, is_done, pool_for
 from ragkit.errors import OllamaError
 from ragkit.index.beside import keyed_chunks, switch
 from ragkit.index.caches import publish
@@ -19,17 +20,17 @@ from ragkit.index.folder import Index
 from ragkit.protocols import Embedder
 from ragkit.types import Embedded, IngestReport, Progress
 
-BATCH_TEXTS = 128  # embedded at once
-SHOW_EVERY_S = 0.5  # while the embedder is waited for
-
 Request = tuple[list[bytes], Future[Embedded]]
 
 
-def reindex(index: Index, built: Index, *, embedder: Embedder) -> Generator[Progress, None, None]:
+def reindex(
+    index: Index, built: Index, *, embedder: Embedder
+) -> Generator[Progress, None, IngestReport]:
     """Build a vector for each passage, then give them to the index; yield while they come.
 
-    The last step's report says how many were embedded now. Stopped early, by a signal or an error,
-    the index has its old vectors, and what was built stays. The caller holds the writer's lock.
+    Returns how many passages there are and how many texts were embedded now. Stopped early, by a
+    signal or an error, the index has its old vectors, and what was built stays. The caller holds
+    the writer's lock.
 
     Args:
         index: open for writing.
@@ -41,8 +42,7 @@ def reindex(index: Index, built: Index, *, embedder: Embedder) -> Generator[Prog
         OllamaError: the embedder's server failed.
     """
     run = _Run(index, built, embedder)
-    calls = getattr(embedder, "calls_at_once", 1)  # two where it works on several servers
-    pool = ThreadPoolExecutor(calls, thread_name_prefix="ragkit-embed")
+    pool = pool_for(embedder)
     texts = run.missing()
     try:
         while some := dict(islice(texts, BATCH_TEXTS)):
@@ -61,6 +61,7 @@ def reindex(index: Index, built: Index, *, embedder: Embedder) -> Generator[Prog
     switch(index, built)
     publish(index.catalog, index.folder, dim=embedder.dim)
     yield run.progress("reindex")
+    return run.report
 
 
 class _Run:
@@ -82,15 +83,16 @@ class _Run:
             self.passages += len(chunks)
             texts = {key: text for _, key, text in chunks if key not in self.asked}
             known = self.built.catalog.vectors.ids(texts)
-            for key in texts.keys() - known.keys():
-                self.asked.add(key)
-                yield key, texts[key]
+            for key, text in texts.items():
+                if key not in known:
+                    self.asked.add(key)
+                    yield key, text
 
     def store(self, *, leave: int) -> Iterator[Progress]:
         """Keep the vectors of all requests but the last ``leave``; yield while they are awaited."""
         while len(self.requests) > leave:
             keys, request = self.requests[0]
-            while wait([request], SHOW_EVERY_S).not_done:
+            while not is_done(request):
                 yield self.progress("reindex")
             self._put(keys, request.result())
             self.requests.popleft()
@@ -98,10 +100,7 @@ class _Run:
 
     def keep(self) -> None:
         """End early: finish the request under way, give up the others, keep what there is."""
-        going = [request for _, request in reversed(self.requests) if not request.cancel()]
-        is_done = False
-        while not is_done:  # a wait without an end can miss a second Ctrl-C
-            is_done = not wait(going, SHOW_EVERY_S).not_done
+        finish([request for _, request in self.requests])
         for keys, request in self.requests:
             if not request.cancelled() and request.exception() is None:
                 self._put(keys, request.result())
@@ -113,7 +112,11 @@ class _Run:
         self.embedded += len(good)
         self.asked -= ids.keys()
 
+    @property
+    def report(self) -> IngestReport:
+        """What was done so far."""
+        return IngestReport(chunks=self.passages, embedded=self.embedded)
+
     def progress(self, stage: str) -> Progress:
         """Return how far it is; its files are passages."""
-        report = IngestReport(chunks=self.passages, embedded=self.embedded)
-        return Progress(stage, files_done=self.passages, files_total=self.total, report=report)
+        return Progress(stage, files_done=self.passages, files_total=self.total, report=self.report)

@@ -385,7 +385,7 @@ class Slow(HashingEmbedder):
 def test_a_run_that_is_abandoned_while_it_embeds_keeps_the_request_under_way(
     tmp_path: Path, docs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ragkit.ingest.SHOW_EVERY_S", 0.01)
+    monkeypatch.setattr("ragkit.embedding.requests.SHOW_EVERY_S", 0.01)
     with Rag(tmp_path / ".ragkit", embedder=Slow()) as rag:
         steps = rag.ingesting(docs)
         stages = (step.stage for step in steps)

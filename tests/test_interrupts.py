@@ -51,7 +51,7 @@ class WaitsFor(HashingEmbedder):
 def test_an_interrupt_while_a_step_is_shown_is_told_to_the_ingest(
     tmp_path: Path, stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ragkit.ingest.SHOW_EVERY_S", 0.01)
+    monkeypatch.setattr("ragkit.embedding.requests.SHOW_EVERY_S", 0.01)
     docs = write(tmp_path / "docs", **{f"n{i:03}": f"number{i}" for i in range(200)})
     presses = Presses(stage)
     embedder = WaitsFor(presses, "embed" if stage == "embed" else "walk")
@@ -64,6 +64,23 @@ def test_an_interrupt_while_a_step_is_shown_is_told_to_the_ingest(
         assert rag.status().files in kept  # whole batches
         assert not rag.check()
         assert rag.ingest(docs).files == 200
+
+
+@pytest.mark.parametrize("stage", ["reindex", "read"])
+def test_an_interrupt_of_a_reindex_is_told_before_and_after_the_switch(
+    tmp_path: Path, stage: str
+) -> None:
+    docs = write(tmp_path / "docs", **{f"n{i:03}": f"number{i}" for i in range(300)})
+    with Rag(tmp_path / ".ragkit", embedder=HashingEmbedder()) as rag:
+        rag.ingest(docs)
+        write(docs, new="A file that is new.")
+        presses = Presses(stage)
+        with pytest.raises(KeyboardInterrupt):
+            rag.ingest(docs, reindex=True, progress=presses)
+        assert presses.seen[-2:] == [stage, "stop"]
+        assert not rag.check()
+        report = rag.ingest(docs, reindex=True)
+        assert (report.files, report.new) == (301, 1)
 
 
 def test_a_second_interrupt_while_a_step_is_shown_ends_at_once(tmp_path: Path) -> None:

@@ -261,6 +261,17 @@ class Batches:
         return Vector(None, reason=error.message)
 
 
+def all_rows(found: Embedded) -> FloatMatrix:
+    """Return the vectors of texts, (texts, dim), where each must have one.
+
+    Raises:
+        BadVectorError: names the first that has none.
+    """
+    for position, reason in found.refused.items():
+        raise BadVectorError(f"no vector for text {position}: {reason}")
+    return found.rows
+
+
 def _no_vector() -> BadVectorError:
     return BadVectorError("the model gave zeros or no numbers for it")
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ragkit.embedding.at_once import at_once
-from ragkit.embedding.batches import BATCH_TEXTS, IN_FLIGHT, Batches
+from ragkit.embedding.batches import BATCH_TEXTS, IN_FLIGHT, Batches, all_rows
 from ragkit.errors import (
     BadVectorError,
     ModelNotFoundError,
@@ -141,10 +141,7 @@ class OllamaEmbedder:
             BadVectorError: the model has no vector for one of them.
             OllamaError: the server failed.
         """
-        found = self.embed_each(texts)
-        for position, reason in found.refused.items():
-            raise BadVectorError(f"no vector for text {position}: {reason}")
-        return found.rows
+        return all_rows(self.embed_each(texts))
 
     def embed_each(self, texts: Sequence[str]) -> Embedded:
         """Return the vectors of texts, and which were embedded in parts or not at all.

@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 
 from ragkit.embedding.at_once import LOOK_EVERY_S, at_once
-from ragkit.embedding.batches import IN_FLIGHT
+from ragkit.embedding.batches import IN_FLIGHT, all_rows
 from ragkit.embedding.ollama import OllamaEmbedder
 from ragkit.errors import (
     BadVectorError,
@@ -29,11 +29,11 @@ from ragkit.errors import (
 )
 from ragkit.ollama import Client
 from ragkit.ollama.hosts import Hosts
+from ragkit.protocols import SAME_COSINE
 from ragkit.types import Embedded, FloatMatrix, FloatVector
 
 T = TypeVar("T")
 SPREAD_TEXTS, FIRST_TEXTS = 32, 8  # of a request; of one to a server of unknown speed
-SAME_COSINE = 0.995  # of one text's vectors; another device or rounding stays above .999
 TEXTUAL = (BadVectorError, ContextLengthError, ModelCrashError)  # of a text, not of a server
 
 
@@ -169,10 +169,7 @@ class SpreadEmbedder:
             BadVectorError: the model has no vector for one of them.
             OllamaError: no server answers.
         """
-        found = self.embed_each(texts)
-        for position, reason in found.refused.items():
-            raise BadVectorError(f"no vector for text {position}: {reason}")
-        return found.rows
+        return all_rows(self.embed_each(texts))
 
     def embed_each(self, texts: Sequence[str]) -> Embedded:
         """Return the vectors of texts, and which were embedded in parts or not at all.

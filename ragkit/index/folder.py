@@ -21,7 +21,7 @@ from ragkit.errors import (
     RagkitError,
 )
 from ragkit.index.lock import LOCK, cannot_write
-from ragkit.protocols import Embedder, ServedEmbedder
+from ragkit.protocols import SAME_COSINE, Embedder, ServedEmbedder
 
 NAME = ".ragkit"
 WRITER = "writer"  # a fact: the process that writes, "" once it has ended as it should
@@ -34,7 +34,6 @@ ARRIVING = "arriving"  # a folder for an index that is taken in, until it is who
 LEFTOVER = re.compile(
     rf"dense-\d{{6,}}\.faiss|lexical-\d{{6,}}|{re.escape(FILE)}-\w+|{BESIDE}|{ARRIVING}"
 )
-SAME_COSINE = 0.995  # of one text's vectors; another device or rounding stays above .999
 
 
 def find(start: Path) -> Path | None:

@@ -98,7 +98,7 @@ def roots_to_walk(index: Index, given: Sequence[Path]) -> list[Path]:
     return [*given, *roots]
 
 
-def survey(  # noqa: PLR0912, PLR0915 - one look at each file, told from top to bottom
+def survey(
     index: Index | None,
     roots: Sequence[Path],
     *,
@@ -121,70 +121,31 @@ def survey(  # noqa: PLR0912, PLR0915 - one look at each file, told from top to 
     """
     sources, damaged = index.catalog.texts.sources() if index else ({}, [])
     known = index.catalog.ledger.roots() if index else []
-    waiting = index.catalog.texts.waiting() if index else {}
     before = _Before.of(index)
-    again = reread or retry_failed
-    kinds = _read_by_own(index, sources, loaders)
-    lost = {_suffix(path) for path in kinds} - loaders.own.keys()
-
-    def is_as_read(found: Found, path: str, suffix: str) -> bool:
-        source = sources.get(path)
-        return (
-            source is not None
-            and source.content not in waiting
-            and (suffix not in loaders.own or kinds.get(path) == loaders.type_of(suffix))
-            and _same(found, source, tick_ns=0 if suffix in lost else SAME_TICK_NS)
-        )
-
-    fresh: list[Found] = []
-    unchanged: list[str] = []
-    skipped: list[Skipped] = []
-    failed: list[Failure] = []
-    seen: set[str] = set()
+    look = _Look(
+        index,
+        sources,
+        before,
+        stored=stored,
+        loaders=loaders,
+        reread=reread,
+        retry_failed=retry_failed,
+    )
     walked: list[str] = []
     bare: list[str] = []  # roots that are empty: it may be a disk that is not mounted
     for root in roots:
-        if not root.exists():
-            continue
-        empty = True
-        for found in walk(root):
-            path = stored(found.path)
-            if isinstance(found, Failure):
-                failed.append(replace(found, path=path))
-                continue
-            if isinstance(found, Skipped):
-                skipped.append(replace(found, path=path))
-                empty = empty and found.reason == HIDDEN
-                continue
-            empty = False
-            if path in seen:
-                continue
-            suffix = _suffix(path)
-            if loaders.is_binary_by_name(suffix) and suffix not in lost:
-                skipped.append(Skipped(path, "binary, by its name"))
-                continue
-            seen.add(path)
-            if retry_failed and not before.failed(path):
-                continue
-            if not again and before.gave_up(found, path):
-                before.remembered.add(path)
-            elif not again and is_as_read(found, path, suffix):
-                unchanged.append(path)
-            elif suffix in lost:
-                failed.append(Failure(path, "read", NOT_AT_HAND.format(suffix), permanent=False))
-            else:
-                fresh.append(found)
-        (walked if not empty else bare).append(stored(root))
+        if root.exists():
+            (walked if look.below(root) else bare).append(stored(root))
     mine = [stored(root) for root in roots]
     missing = {path for path, root in zip(mine, roots, strict=True) if not root.exists()}
     # Below a root that is there and not empty, a root that is missing was merely deleted.
     deleted = {path for path in missing if any(is_below(path, root) for root in walked)}
     unmounted = sorted(missing - deleted)
-    unlisted = [failure.path for failure in failed]
+    unlisted = [failure.path for failure in look.failed]
     unseen = [
         path
         for path in sources
-        if path not in seen
+        if path not in look.seen
         and not any(is_below(path, folder) for folder in unlisted)
         and (not retry_failed or before.failed(path))
     ]
@@ -196,13 +157,13 @@ def survey(  # noqa: PLR0912, PLR0915 - one look at each file, told from top to 
     if prune:
         vanished += sorted(kept)
     else:
-        failed += [_no_longer_there(root, len(held[root])) for root in unmounted]
+        look.failed += [_no_longer_there(root, len(held[root])) for root in unmounted]
     notes = [_empty(root, len(held[root])) for root in bare if held[root] and not prune]
     return Survey(
-        tuple(fresh),
-        tuple(unchanged),
-        tuple(skipped),
-        tuple(failed),
+        tuple(look.fresh),
+        tuple(look.unchanged),
+        tuple(look.skipped),
+        tuple(look.failed),
         tuple(vanished),
         sources,
         tuple(_to_drop(known, damaged, mine)),
@@ -210,8 +171,83 @@ def survey(  # noqa: PLR0912, PLR0915 - one look at each file, told from top to 
         tuple(notes),
         () if prune else tuple(sorted(kept)),
         tuple(unmounted) if prune else (),
-        before.still(unchanged),
+        before.still(look.unchanged),
     )
+
+
+class _Look:
+    """Goes through the files below roots, and sorts them by what is to be done with each."""
+
+    def __init__(
+        self,
+        index: Index | None,
+        sources: dict[str, Source],
+        before: _Before,
+        *,
+        stored: Callable[[str | Path], str],
+        loaders: Loaders,
+        reread: bool,
+        retry_failed: bool,
+    ) -> None:
+        self.fresh: list[Found] = []
+        self.unchanged: list[str] = []
+        self.skipped: list[Skipped] = []
+        self.failed: list[Failure] = []
+        self.seen: set[str] = set()
+        self._sources = sources
+        self._waiting = index.catalog.texts.waiting() if index else {}
+        self._before = before
+        self._stored = stored
+        self._loaders = loaders
+        self._again = reread or retry_failed
+        self._only_failed = retry_failed
+        self._kinds = _read_by_own(index, sources, loaders)
+        self._lost = {_suffix(path) for path in self._kinds} - loaders.own.keys()
+
+    def below(self, root: Path) -> bool:
+        """Sort the files at or below a root; say whether anything is there, hidden files apart."""
+        is_bare = True
+        for found in walk(root):
+            path = self._stored(found.path)
+            if isinstance(found, Failure):
+                self.failed.append(replace(found, path=path))
+            elif isinstance(found, Skipped):
+                self.skipped.append(replace(found, path=path))
+                is_bare = is_bare and found.reason == HIDDEN
+            else:
+                is_bare = False
+                if path not in self.seen:
+                    self._sort(found, path)
+        return not is_bare
+
+    def _sort(self, found: Found, path: str) -> None:
+        suffix = _suffix(path)
+        is_lost = suffix in self._lost
+        if self._loaders.is_binary_by_name(suffix) and not is_lost:
+            self.skipped.append(Skipped(path, "binary, by its name"))
+            return
+        self.seen.add(path)
+        if self._only_failed and not self._before.failed(path):
+            return
+        if not self._again and self._before.gave_up(found, path):
+            self._before.remembered.add(path)
+        elif not self._again and self._is_as_read(found, path, suffix):
+            self.unchanged.append(path)
+        elif is_lost:
+            reason = NOT_AT_HAND.format(suffix)
+            self.failed.append(Failure(path, "read", reason, permanent=False))
+        else:
+            self.fresh.append(found)
+
+    def _is_as_read(self, found: Found, path: str, suffix: str) -> bool:
+        source = self._sources.get(path)
+        is_own = suffix in self._loaders.own
+        return (
+            source is not None
+            and source.content not in self._waiting
+            and (not is_own or self._kinds.get(path) == self._loaders.type_of(suffix))
+            and _same(found, source, tick_ns=0 if suffix in self._lost else SAME_TICK_NS)
+        )
 
 
 def _no_longer_there(root: str, files: int) -> Failure:

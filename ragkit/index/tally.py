@@ -10,9 +10,14 @@ from ragkit.types import Chunk, Document, Failure, IngestReport, Progress, Skipp
 
 
 class Tally:
-    """Running totals of an ingest; ``report`` is what they are so far."""
+    """Running totals of an ingest; ``report`` is what they are so far.
 
-    def __init__(self, surveyed: Survey) -> None:
+    Args:
+        surveyed: what lies below the roots.
+        before: of work that came first: its passages count too.
+    """
+
+    def __init__(self, surveyed: Survey, before: IngestReport) -> None:
         self._files_total = len(surveyed.fresh)
         self._bytes_total = sum(found.size for found in surveyed.fresh)
         self._files_done = self._bytes_done = 0
@@ -21,6 +26,8 @@ class Tally:
         self.report = IngestReport(
             files=len(surveyed.fresh) + len(surveyed.unchanged) + len(given_up),
             unchanged=len(surveyed.unchanged),
+            chunks=before.chunks,
+            embedded=before.embedded,
             skipped=surveyed.skipped,
             failed=(*surveyed.failed, *surveyed.remembered),
             not_retried=len(surveyed.remembered),

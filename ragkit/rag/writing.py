@@ -106,7 +106,7 @@ class Writing:
             index.require(maker)
             index.admit(embedder)
             self._parts.remember(embedder, index)
-            steps = ingest(
+            yield from ingest(
                 index,
                 roots,
                 embedder=embedder,
@@ -116,8 +116,8 @@ class Writing:
                 retry_failed=ways.get("retry_failed", False),
                 prune=ways.get("prune", False),
                 loaders=self._loaders,
+                before=before,
             )
-            yield from _after(before, steps) if before.chunks else steps
             index.forget_renewal()
 
     def _reindexing(
@@ -128,13 +128,9 @@ class Writing:
         from ragkit.reindex import reindex
 
         index.require_chunks(maker)
-        step = Progress("reindex")
         with closing(beside.open_beside(index, maker, embedder)) as built:
             self._parts.remember(embedder, built)
-            with closing(reindex(index, built, embedder=embedder)) as steps:
-                for step in steps:
-                    yield step
-        return step.report
+            return (yield from reindex(index, built, embedder=embedder))
 
     def plan(
         self,
@@ -264,15 +260,3 @@ class Writing:
         with closing(folders.Index.open(self.require_index())) as index:
             require(given, prune=ways.get("prune", False), held=partial(held_below, index))
             return roots_to_walk(index, given)
-
-
-def _after(before: IngestReport, steps: Iterator[Progress]) -> Iterator[Progress]:
-    """Yield the steps of an ingest that came after other work, which their reports count too."""
-    with closing(steps):  # type: ignore[type-var] # it is a generator
-        for step in steps:
-            report = replace(
-                step.report,
-                chunks=step.report.chunks + before.chunks,
-                embedded=step.report.embedded + before.embedded,
-            )
-            yield replace(step, report=report)
