@@ -1,7 +1,8 @@
 """Nearest-neighbour search over files of vectors. The only importer of faiss.
 
-Up to 160 MB of vectors (100,000 of 384 dimensions) a file holds them as they are and search is
-exact: 7.5 ms a query, no training, no surprise. Above that a file holds codes: a random rotation,
+Up to 100 MB of vectors (65,000 of 384 dimensions) a file holds them as they are and search is
+exact: some 5 ms a query, no training, no surprise; while it is written it takes up to twice that
+in memory. Above that a file holds codes: a random rotation,
 one bit a dimension (RaBitQ), and eight bits a dimension to sort out the best of those. Built in
 seconds where a graph takes minutes; what it finds is to be scored again by the exact vectors, which
 lifts recall@10 of a million above .99 (tests/benchmarks/RESULTS.md). Files are mapped, not read:
@@ -13,7 +14,7 @@ Approximate Nearest Neighbor Search", 2024, as faiss implements it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import numpy as np
 
 from ragkit.types import FloatMatrix, FloatVector
 
-EXACT_BYTES = 160_000_000  # of vectors, searched exactly
+EXACT_BYTES = 100_000_000  # of vectors, searched exactly
 BITS_FACTOR = 10  # how many times k are found by bits, before eight bits a dimension choose k
 
 
@@ -36,7 +37,7 @@ def write_vectors(
     batches: Iterable[tuple[Sequence[int], FloatMatrix]],
     *,
     dim: int,
-    sample: FloatMatrix | None = None,
+    sample: Callable[[], FloatMatrix] | None = None,
 ) -> int:
     """Write vectors and their ids to ``file``; return how many.
 
@@ -44,15 +45,15 @@ def write_vectors(
         file: where to; must not be in use.
         batches: ids, ascending over all batches, and their rows ``(n, dim)``.
         dim: length of a vector.
-        sample: some thousand vectors, from all over: codes are written that fit them. None: the
-            vectors themselves are.
+        sample: returns some thousand vectors, from all over: codes are written that fit them, and
+            they are let go of before. None: the vectors themselves are written.
     """
     if sample is None:
         inner: faiss.Index = faiss.IndexFlatIP(dim)
     else:
         recipe = f"RR{dim},RaBitQfs,Refine(SQ8)"
         inner = faiss.index_factory(dim, recipe, faiss.METRIC_INNER_PRODUCT)
-        inner.train(np.ascontiguousarray(sample, np.float32))
+        inner.train(np.ascontiguousarray(sample(), np.float32))
     index = faiss.IndexIDMap(inner)
     for ids, rows in batches:
         index.add_with_ids(np.ascontiguousarray(rows, np.float32), np.asarray(ids, np.int64))

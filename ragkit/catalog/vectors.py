@@ -81,7 +81,7 @@ class VectorTable:
         while rows := found.fetchmany(batch):
             yield self._matrix(rows, dim)
 
-    def sample(self, dim: int, *, most: int = 20_000) -> FloatMatrix:
+    def sample(self, dim: int, *, most: int = 10_000) -> FloatMatrix:
         """Return at most ``most`` vectors ``(n, dim)``, evenly spread over those there are."""
         ids = self._db.execute(
             "SELECT id FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM vectors)"

@@ -13,7 +13,7 @@ import shutil
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import takewhile
 from pathlib import Path
 
@@ -68,7 +68,7 @@ def _publish_dense(catalog: Catalog, folder: Path, dim: int, *, anew: bool) -> N
     name = f"dense-{_next_generation(catalog)}.faiss"
     after = kept[0].last_id if kept else 0
     many = not is_exact(catalog.count_after("vectors", after), dim)
-    sample = catalog.vectors.sample(dim) if many else None
+    sample = partial(catalog.vectors.sample, dim) if many else None
     rows = write_vectors(folder / name, catalog.vectors.after(after, dim), dim=dim, sample=sample)
     record = CacheRecord("dense", name, last, rows, _checksums(folder, name))
     with catalog.transaction():

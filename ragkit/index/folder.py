@@ -7,6 +7,7 @@ import re
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -359,6 +360,12 @@ def stored_path(path: str | Path, base: Path) -> str:
     """
     # On plain strings: a walk asks for thousands.
     absolute = os.path.abspath(path)  # noqa: PTH100
-    folder = os.path.join(base, "")  # noqa: PTH118
+    here, folder = _as_text(base)
     inside = absolute.removeprefix(folder) if absolute.startswith(folder) else absolute
-    return "." if absolute == os.fspath(base) else inside.replace(os.sep, "/")
+    return "." if absolute == here else inside.replace(os.sep, "/")
+
+
+@lru_cache(maxsize=8)
+def _as_text(base: Path) -> tuple[str, str]:
+    """Return a folder's path, and how the paths below it begin."""
+    return os.fspath(base), os.path.join(base, "")  # noqa: PTH118

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +98,7 @@ def build(folder: Path) -> None:
     began = time.perf_counter()
     vectors = index.catalog.vectors
     exact = is_exact(index.catalog.count("vectors"), DIM)
-    sample = None if exact else vectors.sample(DIM)
+    sample = None if exact else partial(vectors.sample, DIM)
     write_vectors(folder / "again", vectors.after(0, DIM), dim=DIM, sample=sample)
     print(json.dumps({"dense_s": time.perf_counter() - began}))
 
