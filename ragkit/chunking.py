@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, takewhile
+from operator import itemgetter
 
 from ragkit.text import graphemes, sentences
 from ragkit.text.headings import heading_path
@@ -40,25 +41,7 @@ class StructureChunker:
 
     def __call__(self, document: Document) -> Iterator[Chunk]:
         """Yield the chunks of ``document``, in order; blank stretches are in none."""
-        text = document.text
-        lines = _Lines(text)
-        path = _HeadingPath(document)
-        for start, end in self._spans(document):
-            piece = text[start:end]
-            left = start + len(piece) - len(piece.lstrip())
-            piece = piece.strip()
-            if not piece:
-                continue
-            right = left + len(piece)
-            page = bisect_right(document.page_starts, left)
-            yield Chunk(
-                text=piece,
-                start=left,
-                end=right,
-                lines=(lines.number(left), lines.number(right - 1)),
-                page=page or None,
-                headings=path.at(left),
-            )
+        return chunks_of(document, self._spans(document))
 
     def _spans(self, document: Document) -> Iterator[tuple[int, int]]:
         """Yield the spans that tile the text, before their blank ends are trimmed."""
@@ -90,6 +73,42 @@ class StructureChunker:
                 continue  # this section and the next fit into one chunk
             yield start, mark
             start = mark
+
+
+def chunks_of(document: Document, spans: Iterable[tuple[int, int]]) -> Iterator[Chunk]:
+    """Yield the chunk of each span, without its blank ends; a blank span has none.
+
+    Args:
+        document: what is cut.
+        spans: ``(start, end)`` in characters, the end exclusive, ascending.
+    """
+    text = document.text
+    lines = _Lines(text)
+    path = _HeadingPath(document)
+    for start, end in spans:
+        piece = text[start:end]
+        left = start + len(piece) - len(piece.lstrip())
+        piece = piece.strip()
+        if not piece:
+            continue
+        right = left + len(piece)
+        page = bisect_right(document.page_starts, left)
+        yield Chunk(
+            text=piece,
+            start=left,
+            end=right,
+            lines=(lines.number(left), lines.number(right - 1)),
+            page=page or None,
+            headings=path.at(left),
+            places=_places(document, left, right) if document.places else (),
+        )
+
+
+def _places(document: Document, start: int, end: int) -> tuple[tuple[int, str], ...]:
+    """Return the place in force at ``start`` and those that begin before ``end``."""
+    first = bisect_right(document.places, start, key=itemgetter(0)) - 1
+    found = takewhile(lambda one: one[0] < end, document.places[max(first, 0) :])
+    return tuple((max(at - start, 0), place) for at, place in found)
 
 
 def text_in_context(title: str, chunk: Chunk) -> str:

@@ -146,6 +146,7 @@ def _citation(number: int, hit: Hit, start: int, end: int) -> Citation:
         lines=(first, first + _breaks(chunk.text[start:end].rstrip())),
         page=chunk.page,
         text=chunk.text[start:end],
+        place=chunk.place_at(start),
         also=hit.also,
         stale=hit.stale,
     )

@@ -31,13 +31,17 @@ class Document:
     """
 
     text: str
-    type: str  # "text", "markdown", "rst", "code", "html" or "pdf"
+    type: str  # "text", "markdown", "rst", "code", "html", "pdf" and so on
     title: str = ""
     headings: tuple[Heading, ...] = ()  # in order of start
     page_starts: tuple[int, ...] = ()  # offset of each page's first character; () if no pages
     pages_without_text: tuple[int, ...] = ()  # page numbers from 1
     notes: tuple[str, ...] = ()  # what was lost or guessed on the way, said to the user
     failed_pages: tuple[tuple[int, str], ...] = ()  # (page number from 1, why it cannot be read)
+    places: tuple[tuple[int, str], ...] = ()  # (offset, the place that begins there), in order; a
+    # place is written behind the path: "!Sheet1:17", "@00:12:03"; "" where none is in force
+    fields: tuple[tuple[str, str], ...] = ()  # what it says of itself, (name, value), in its
+    # order: an author is ("author", "Ann"), two tags are ("tag", "howto") and ("tag", "index")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +57,16 @@ class Chunk:
     lines: tuple[int, int]  # first and last line, from 1
     page: int | None = None  # from 1; None where the format has no pages
     headings: tuple[str, ...] = ()  # outermost first
+    places: tuple[tuple[int, str], ...] = ()  # (offset in ``text``, the place that begins there);
+    # the first is the one in force at its beginning; () where the format has none
 
     def __post_init__(self) -> None:
         if self.end - self.start != len(self.text):
             raise ValueError(f"span {self.start}:{self.end} is not {len(self.text)} characters")
+
+    def place_at(self, offset: int) -> str:
+        """Return the place in force at an offset in the text, "" if the format has none."""
+        return next((place for at, place in reversed(self.places) if at <= offset), "")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,6 +132,7 @@ class Citation:
     lines: tuple[int, int]
     page: int | None
     text: str  # the passage, exactly as the source has it
+    place: str = ""  # written behind the path: "!Sheet1:17", "@00:12:03"; "" if it has none
     also: tuple[str, ...] = ()  # the other paths that hold the same text
     stale: tuple[str, ...] = ()  # those of all its paths that failed since: the text is older
 

@@ -118,3 +118,15 @@ def test_heading_paths_nest_by_level() -> None:
 
 def test_blank_documents_have_no_chunks() -> None:
     assert chunks_of("") == chunks_of(" \n\t\n") == []
+
+
+def test_a_chunk_knows_the_places_of_its_parts() -> None:
+    text = "head\n\nrow one is here\nrow two is here"
+    document = Document(text, "csv", places=((6, "!1"), (22, "!2")))
+    (chunk,) = StructureChunker()(document)
+    assert chunk.places == ((6, "!1"), (22, "!2"))
+    assert [chunk.place_at(at) for at in (0, 6, 21, 22, 30)] == ["", "!1", "!1", "!2", "!2"]
+    rows = list(StructureChunker(5)(document))
+    assert [(one.text, one.place_at(0)) for one in rows] == [
+        ("head", ""), ("row one is here", "!1"), ("row two is here", "!2"),
+    ]  # fmt: skip

@@ -52,7 +52,14 @@ CREATE TABLE removed(chunk INTEGER PRIMARY KEY);
 
 def made_old(index: Path) -> None:
     """Put what an index holds into a catalog of format 1."""
-    names = {"roots": "path", "failures": "path,stage,reason,permanent,attempts"}
+    names = {
+        "roots": "path",
+        "failures": "path,stage,reason,permanent,attempts",
+        "contents": "id,key,type,title,language,page_starts,pages_without_text,notes,text_digest,"
+        "seal,text",
+        "chunks": "id,content,start,end,first_byte,bytes,first_line,last_line,page,headings,vector,"
+        "seal",
+    }
     old = index / "old.sqlite"
     with closing(sqlite3.connect(old, isolation_level=None)) as db:
         db.execute("PRAGMA journal_mode=WAL")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ragkit.errors import IndexDamagedError, IndexStaleError, IndexWriteError
 
-FORMAT = "2"
+FORMAT = "3"
 APPLICATION = int.from_bytes(b"ragk")  # in the file's header: a walk knows an index by it
 FILE = "catalog.sqlite"
 UNFINISHED = "unfinished.sqlite"
@@ -25,8 +25,8 @@ CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL, seal BLOB NOT NULL)
 CREATE TABLE roots(path TEXT PRIMARY KEY, seal BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE contents(id INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL UNIQUE,
   type TEXT NOT NULL, title TEXT NOT NULL, language TEXT NOT NULL, page_starts TEXT NOT NULL,
-  pages_without_text TEXT NOT NULL, notes TEXT NOT NULL, text_digest BLOB NOT NULL,
-  seal BLOB NOT NULL, text BLOB NOT NULL);
+  pages_without_text TEXT NOT NULL, notes TEXT NOT NULL, fields TEXT NOT NULL,
+  text_digest BLOB NOT NULL, seal BLOB NOT NULL, text BLOB NOT NULL);
 CREATE INDEX contents_language ON contents(language);
 CREATE TABLE sources(path TEXT PRIMARY KEY, content INTEGER NOT NULL REFERENCES contents(id),
   size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, seen_ns INTEGER NOT NULL,
@@ -36,7 +36,7 @@ CREATE INDEX sources_digest ON sources(digest);
 CREATE TABLE chunks(id INTEGER PRIMARY KEY AUTOINCREMENT, content INTEGER NOT NULL,
   start INTEGER NOT NULL, end INTEGER NOT NULL, first_byte INTEGER NOT NULL,
   bytes INTEGER NOT NULL, first_line INTEGER NOT NULL, last_line INTEGER NOT NULL, page INTEGER,
-  headings TEXT NOT NULL, vector INTEGER NOT NULL, seal BLOB NOT NULL);
+  headings TEXT NOT NULL, places TEXT NOT NULL, vector INTEGER NOT NULL, seal BLOB NOT NULL);
 CREATE INDEX chunks_content ON chunks(content);
 CREATE INDEX chunks_vector ON chunks(vector);
 CREATE TABLE vectors(id INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL UNIQUE,

@@ -30,6 +30,7 @@ class Content:
     pages: int
     pages_without_text: tuple[int, ...]
     notes: tuple[str, ...]
+    fields: tuple[tuple[str, str], ...]  # (name, value), as ``Document`` has them
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from ragkit.errors import IndexDamagedError
 
 NUMBER, TEXT, NONE = (int,), (str,), (type(None),)
 CHUNK: tuple[tuple[type, ...], ...] = (
-    NONE, *[NUMBER] * 7, NUMBER + NONE, TEXT, NUMBER, (bytes,),
+    NONE, *[NUMBER] * 7, NUMBER + NONE, TEXT, TEXT, NUMBER, (bytes,),
 )  # fmt: skip
 
 
@@ -70,14 +70,14 @@ def _take(db: sqlite3.Connection, row: Row) -> None:
         _, key, vector, seal = columns
         if seal == seal_of(vector, key):
             db.execute("INSERT OR REPLACE INTO vectors VALUES(?,?,?,?)", (number, *columns[1:]))
-    elif len(columns) == 11:
+    elif len(columns) == 12:
         *fields, seal, text = columns[1:]
         is_text = isinstance(text, bytes) and fields[-1] == digest_of(text)
         if is_text and seal == seal_of(None, *fields):
-            marks = ",".join("?" * 11)
+            marks = ",".join("?" * 12)
             db.execute(f"INSERT OR REPLACE INTO contents VALUES({marks})", (number, *columns[1:]))
-    elif len(columns) == 12 and _is_chunk(columns):
-        marks = ",".join("?" * 12)
+    elif len(columns) == 13 and _is_chunk(columns):
+        marks = ",".join("?" * 13)
         db.execute(f"INSERT OR REPLACE INTO chunks VALUES({marks})", (number, *columns[1:]))
 
 

@@ -18,14 +18,18 @@ from ragkit.errors import IndexDamagedError
 from ragkit.types import Chunk, Document
 
 SOURCE = "path,content,size,mtime_ns,seen_ns,digest,seal"
-CONTENT = "id,key,type,title,language,page_starts,pages_without_text,notes,text_digest,seal"
+CONTENT = "id,key,type,title,language,page_starts,pages_without_text,notes,fields,text_digest,seal"
 MOST_NAMED = 5  # files that an error names
 WAITING = "SELECT content FROM chunks WHERE vector=0"  # contents that have chunks without vectors
 
 
 def _content_key(document: Document) -> bytes:
     headings = [(h.start, h.level, h.title) for h in document.headings]
-    described = (document.type, document.title, headings, document.page_starts)
+    described: tuple[object, ...] = (
+        document.type, document.title, headings, document.page_starts,
+    )  # fmt: skip
+    if document.places or document.fields:
+        described = (*described, document.places, document.fields)
     return digest_of(document.text.encode(), json.dumps(described).encode())
 
 
@@ -169,15 +173,16 @@ class Texts:
         text = document.text.encode()
         fields = (_content_key(document), document.type, document.title, language,
                   json.dumps(document.page_starts), json.dumps(document.pages_without_text),
-                  json.dumps(document.notes), digest_of(text))  # fmt: skip
+                  json.dumps(document.notes), json.dumps(document.fields),
+                  digest_of(text))  # fmt: skip
         content: int
         (content,) = self._db.execute(
             "INSERT INTO contents(key,type,title,language,page_starts,pages_without_text,notes,"
-            "text_digest,seal,text) VALUES(?,?,?,?,?,?,?,?,?,?) ON CONFLICT(key) DO UPDATE SET"
-            " type=excluded.type, title=excluded.title, language=excluded.language,"
+            "fields,text_digest,seal,text) VALUES(?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(key) DO UPDATE"
+            " SET type=excluded.type, title=excluded.title, language=excluded.language,"
             " page_starts=excluded.page_starts, pages_without_text=excluded.pages_without_text,"
-            " notes=excluded.notes, text_digest=excluded.text_digest, seal=excluded.seal,"
-            " text=excluded.text RETURNING id",
+            " notes=excluded.notes, fields=excluded.fields, text_digest=excluded.text_digest,"
+            " seal=excluded.seal, text=excluded.text RETURNING id",
             (*fields, seal_of(None, *fields), text),
         ).fetchone()
         self._drop_chunks(content)
@@ -188,11 +193,11 @@ class Texts:
             at = chunk.start
             piece = chunk.text.encode()
             row = (content, chunk.start, chunk.end, at_byte, len(piece), *chunk.lines, chunk.page,
-                   json.dumps(chunk.headings), vector)  # fmt: skip
+                   json.dumps(chunk.headings), json.dumps(chunk.places), vector)  # fmt: skip
             rows.append((*row, seal_of(piece, *row)))
         self._db.executemany(
             "INSERT INTO chunks(content,start,end,first_byte,bytes,first_line,last_line,page,"
-            "headings,vector,seal) VALUES(?,?,?,?,?,?,?,?,?,?,?)",
+            "headings,places,vector,seal) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
             rows,
         )
         return content
@@ -218,9 +223,10 @@ class Texts:
         row = self._db.execute(f"SELECT {CONTENT} FROM contents WHERE id=?", (id_,)).fetchone()
         if row is None or row[-1] != seal_of(None, *row[1:-1]):
             return None
-        _, _, type_, title, language, pages, blank, notes, _, _ = row
+        _, _, type_, title, language, pages, blank, notes, fields, _, _ = row
         return Content(id_, type_, title, language, len(json.loads(pages)),
-                       tuple(json.loads(blank)), tuple(json.loads(notes)))  # fmt: skip
+                       tuple(json.loads(blank)), tuple(json.loads(notes)),
+                       _pairs(fields))  # fmt: skip
 
     def text(self, content: int) -> str:
         """Return the whole text of a content.
@@ -282,9 +288,9 @@ class Texts:
 
     def _chunks(self, condition: str, values: tuple[object, ...]) -> Iterator[StoredChunk]:
         for id_, text, row in self._rows(condition, values):
-            content, start, end, _, _, first, last, page, headings, vector = row
+            content, start, end, _, _, first, last, page, headings, places, vector = row
             chunk = Chunk(text.decode(), start, end, (first, last), page,
-                          tuple(json.loads(headings)))  # fmt: skip
+                          tuple(json.loads(headings)), _pairs(places))  # fmt: skip
             yield StoredChunk(id_, content, vector, chunk)
 
     def _rows(
@@ -296,7 +302,7 @@ class Texts:
         with ExitStack() as opened:
             for id_, *row, seal in self._db.execute(
                 "SELECT id,content,start,end,first_byte,bytes,first_line,last_line,page,headings,"
-                f"vector,seal FROM chunks WHERE {condition}",
+                f"places,vector,seal FROM chunks WHERE {condition}",
                 values,
             ):
                 try:
@@ -399,6 +405,11 @@ class Texts:
             f"the index is damaged: {what} of {_named(paths)} is not what was written",
             hint=shlex.join(["ragkit", "ingest", *given, "--reread"]),
         )
+
+
+def _pairs(column: str) -> tuple[tuple[Any, str], ...]:
+    """Return what a column of pairs holds, which is nothing in nearly all rows."""
+    return () if column == "[]" else tuple((first, second) for first, second in json.loads(column))
 
 
 def damaged_sources(paths: Sequence[str]) -> IndexDamagedError:

@@ -154,7 +154,8 @@ def search(
             return 0 if value["hits"] else REFUSED
         hits = rag.search(_given(question, "search"))
         for hit in hits:
-            where = place(rag, hit.path, hit.chunk.lines, hit.chunk.page)
+            chunk = hit.chunk
+            where = place(rag, hit.path, chunk.lines, chunk.page, chunk.place_at(0))
             click.echo(f"{hit.rank}. {where}{others(rag, hit)}  ({hit.score:.2f})")
             if hit.chunk.headings:
                 click.echo(f"   {printable(' > '.join(hit.chunk.headings))}")

@@ -52,6 +52,7 @@ def hit_json(hit: Hit) -> dict[str, object]:
         "end": chunk.end,
         "page": chunk.page,
         "lines": list(chunk.lines),
+        **({"place": where} if (where := chunk.place_at(0)) else {}),
         "headings": list(chunk.headings),
         "text": chunk.text,
         **({"also": list(hit.also)} if hit.also else {}),
@@ -96,6 +97,7 @@ def answer_json(answer: Answer) -> dict[str, object]:
                 "end": c.end,
                 "page": c.page,
                 "lines": list(c.lines),
+                **({"place": c.place} if c.place else {}),
                 "text": c.text,
                 **({"also": list(c.also)} if c.also else {}),
                 **({"stale": list(c.stale)} if c.stale else {}),
@@ -131,9 +133,13 @@ def name(rag: Rag, path: str) -> str:
     return printable(rag.shown_path(path))
 
 
-def place(rag: Rag, path: str, lines: tuple[int, int], page: int | None) -> str:
-    """Return where a passage stands, such as ``docs/a.md:3-5`` or ``guide.pdf#page=2``."""
+def place(
+    rag: Rag, path: str, lines: tuple[int, int], page: int | None = None, where: str = ""
+) -> str:
+    """Return where a passage stands: ``docs/a.md:3-5``, ``guide.pdf#page=2``, ``b.xlsx!Sums:7``."""
     shown = name(rag, path)
+    if where:
+        return shown + printable(where)
     if page is not None:
         return f"{shown}#page={page}"
     return f"{shown}:{lines[0]}" + (f"-{lines[1]}" if lines[1] > lines[0] else "")
@@ -153,7 +159,7 @@ def others(rag: Rag, found: Hit | Citation) -> str:
 
 def citation_line(rag: Rag, citation: Citation) -> str:
     """Return the line under an answer that says where a marker leads: a link, where it can be."""
-    where = place(rag, citation.path, citation.lines, citation.page)
+    where = place(rag, citation.path, citation.lines, citation.page, citation.place)
     if sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
         address = Path(rag.shown_path(citation.path)).absolute().as_uri()
         address += f"#page={citation.page}" if citation.page else ""

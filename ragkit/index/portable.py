@@ -202,6 +202,7 @@ def lines(index: Index) -> Iterator[str]:
                         "headings": list(chunk.headings),
                         "page": chunk.page,
                         "lines": list(chunk.lines),
+                        **({"place": place} if (place := chunk.place_at(0)) else {}),
                         "start": chunk.start,
                         "end": chunk.end,
                         "text": chunk.text,
