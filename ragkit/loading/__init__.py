@@ -15,6 +15,7 @@ from ragkit.loading.decoding import MARKS, decode, wide_without_mark
 from ragkit.loading.markup import markdown, restructured
 from ragkit.loading.pdf import pdf
 from ragkit.loading.reading import oversize, read
+from ragkit.loading.tabular import table
 from ragkit.loading.webpage import declared_encoding, webpage
 from ragkit.types import Document
 
@@ -46,6 +47,7 @@ FORMATS = (
     Format("code", CODE, _text(lambda text, notes: Document(text, "code", notes=notes))),
     Format("markdown", "md markdown mdx mkd", _text(markdown)),
     Format("rst", "rst", _text(restructured)),
+    Format("csv", "csv tsv tab", _text(table)),
     Format("html", "html htm xhtml", lambda data: webpage(*_decode_page(data))),
     Format("pdf", "pdf", pdf, is_text=False),
 )
