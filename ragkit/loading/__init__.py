@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 
 from ragkit.loading import kinds
 from ragkit.loading.decoding import MARKS, decode, wide_without_mark
+from ragkit.loading.json_text import json_lines, json_paths
+from ragkit.loading.keyed import ini_sections, toml_paths, yaml_paths
 from ragkit.loading.markup import markdown, restructured
 from ragkit.loading.pdf import pdf
 from ragkit.loading.reading import oversize, read
@@ -39,8 +41,8 @@ def _text(read: Callable[[str, tuple[str, ...]], Document]) -> Callable[[bytes],
 
 CODE = (
     "py pyi js mjs cjs ts tsx jsx go rs java kt kts scala swift c h cc cpp cxx hpp hh cs m mm php "
-    "rb pl pm lua r jl sh bash zsh fish ps1 bat sql css scss less vue svelte toml yaml yml json "
-    "jsonl xml ini cfg conf properties gradle cmake proto graphql tf dart ex exs erl hs ml clj vim"
+    "rb pl pm lua r jl sh bash zsh fish ps1 bat sql css scss less vue svelte "
+    "xml properties gradle cmake proto graphql tf dart ex exs erl hs ml clj vim"
 )
 FORMATS = (
     Format("text", "txt text log", _text(lambda text, notes: Document(text, "text", notes=notes))),
@@ -48,6 +50,11 @@ FORMATS = (
     Format("markdown", "md markdown mdx mkd", _text(markdown)),
     Format("rst", "rst", _text(restructured)),
     Format("csv", "csv tsv tab", _text(table)),
+    Format("json", "json jsonc geojson webmanifest", _text(json_paths)),
+    Format("jsonl", "jsonl ndjson", _text(json_lines)),
+    Format("yaml", "yaml yml", _text(yaml_paths)),
+    Format("toml", "toml", _text(toml_paths)),
+    Format("ini", "ini cfg conf", _text(ini_sections)),
     Format("html", "html htm xhtml", lambda data: webpage(*_decode_page(data))),
     Format("pdf", "pdf", pdf, is_text=False),
 )
