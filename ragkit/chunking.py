@@ -12,10 +12,10 @@ flat from 100 to 200 tokens and falls from 300 on (tests/benchmarks/RESULTS.md).
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate, takewhile
+from itertools import accumulate
 from operator import itemgetter
 
 from ragkit.text import graphemes, sentences
@@ -106,9 +106,9 @@ def chunks_of(document: Document, spans: Iterable[tuple[int, int]]) -> Iterator[
 
 def _places(document: Document, start: int, end: int) -> tuple[tuple[int, str], ...]:
     """Return the place in force at ``start`` and those that begin before ``end``."""
-    first = bisect_right(document.places, start, key=itemgetter(0)) - 1
-    found = takewhile(lambda one: one[0] < end, document.places[max(first, 0) :])
-    return tuple((max(at - start, 0), place) for at, place in found)
+    first = max(bisect_right(document.places, start, key=itemgetter(0)) - 1, 0)
+    last = bisect_left(document.places, end, key=itemgetter(0))
+    return tuple((max(at - start, 0), place) for at, place in document.places[first:last])
 
 
 def text_in_context(title: str, chunk: Chunk) -> str:

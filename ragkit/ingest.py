@@ -236,7 +236,7 @@ class _Run:
         read = _Read(path, found, seen_ns, digest_of(data))
         if not self.reread:
             read.content = self.index.catalog.texts.content_of_file(
-                read.digest, self.loaders.type_of(suffix)
+                read.digest, self.loaders.type_of(suffix, data)
             )
             if read.content is not None:
                 return read

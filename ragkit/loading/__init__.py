@@ -1,42 +1,75 @@
 """Read files: what there is (``walk``), and each file's text by its type (``load``).
 
-To add a type: a function and a row of ``SUFFIXES``.
+To add a type: a row of ``FORMATS``, and a function in its family's file. A file is of the type that
+its suffix stands for, unless its content says otherwise (``kinds``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, replace
 
-from ragkit.errors import LoadError
+from ragkit.loading import kinds
 from ragkit.loading.decoding import MARKS, decode, wide_without_mark
+from ragkit.loading.json_text import json_lines, json_paths
+from ragkit.loading.keyed import ini_sections, toml_paths, yaml_paths
 from ragkit.loading.markup import markdown, restructured
-from ragkit.loading.pdf import is_pdf, pdf
+from ragkit.loading.pdf import pdf
 from ragkit.loading.reading import oversize, read
+from ragkit.loading.tabular import table
 from ragkit.loading.webpage import declared_encoding, webpage
 from ragkit.types import Document
 
+__all__ = ["BINARY_SUFFIXES", "document_type", "is_binary", "load", "oversize", "read", "told_type"]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A type of files and what reads them."""
+
+    type: str
+    suffixes: str  # without their dots
+    read: Callable[[bytes], Document]
+    is_text: bool = True  # what has zero bytes is of another type
+
+
+def _text(read: Callable[[str, tuple[str, ...]], Document]) -> Callable[[bytes], Document]:
+    """Return a loader that decodes first."""
+    return lambda data: read(*decode(data))
+
+
 CODE = (
     "py pyi js mjs cjs ts tsx jsx go rs java kt kts scala swift c h cc cpp cxx hpp hh cs m mm php "
-    "rb pl pm lua r jl sh bash zsh fish ps1 bat sql css scss less vue svelte toml yaml yml json "
-    "jsonl xml ini cfg conf properties gradle cmake proto graphql tf dart ex exs erl hs ml clj vim"
+    "rb pl pm lua r jl sh bash zsh fish ps1 bat sql css scss less vue svelte "
+    "xml properties gradle cmake proto graphql tf dart ex exs erl hs ml clj vim"
 )
-SUFFIXES = {
-    **{f".{suffix}": "code" for suffix in CODE.split()},
-    **dict.fromkeys((".md", ".markdown", ".mdx", ".mkd"), "markdown"),
-    ".rst": "rst",
-    **dict.fromkeys((".html", ".htm", ".xhtml"), "html"),
-    ".pdf": "pdf",
-}
-__all__ = ["BINARY_SUFFIXES", "document_type", "is_binary", "load", "oversize", "read"]
-BINARY_SUFFIXES = frozenset(
+FORMATS = (
+    Format("text", "txt text log", _text(lambda text, notes: Document(text, "text", notes=notes))),
+    Format("code", CODE, _text(lambda text, notes: Document(text, "code", notes=notes))),
+    Format("markdown", "md markdown mdx mkd", _text(markdown)),
+    Format("rst", "rst", _text(restructured)),
+    Format("csv", "csv tsv tab", _text(table)),
+    Format("json", "json jsonc geojson webmanifest", _text(json_paths)),
+    Format("jsonl", "jsonl ndjson", _text(json_lines)),
+    Format("yaml", "yaml yml", _text(yaml_paths)),
+    Format("toml", "toml", _text(toml_paths)),
+    Format("ini", "ini cfg conf", _text(ini_sections)),
+    Format("html", "html htm xhtml", lambda data: webpage(*_decode_page(data))),
+    Format("pdf", "pdf", pdf, is_text=False),
+)
+READERS = {row.type: row for row in FORMATS}
+SUFFIXES = {f".{suffix}": row.type for row in FORMATS for suffix in row.suffixes.split()}
+BINARY_SUFFIXES = frozenset(  # what has a row above is opened all the same
     f".{suffix}"
     for suffix in (
         "png jpg jpeg gif bmp webp ico tif tiff heic avif psd mp3 wav flac ogg m4a aac mp4 mkv avi "
         "mov webm wmv zip gz bz2 xz zst 7z rar tar tgz jar war exe dll so dylib a o obj class pyc "
         "pyo wasm bin dat iso dmg deb rpm apk ttf otf woff woff2 eot sqlite sqlite3 db mdb parquet "
-        "feather npy npz pkl pt pth onnx gguf safetensors h5 faiss docx pptx xlsx doc ppt xls odt "
+        "feather npy npz pkl pt pth onnx gguf safetensors h5 faiss docx pptx xlsx odt "
         "ods odp epub mobi"
     ).split()
+    if f".{suffix}" not in SUFFIXES
 )
 MAGICS = (
     (b"\x89PNG", "a PNG image"),
@@ -47,6 +80,7 @@ MAGICS = (
     (b"\x7fELF", "a program"),
     (b"SQLite format 3\x00", "an SQLite database"),
     (b"GGUF", "a model's weights"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Office file of before 2007"),
 )
 LOOKED_AT = 8192  # bytes at the beginning
 
@@ -60,13 +94,32 @@ def document_type(suffix: str) -> str:
     return SUFFIXES.get(suffix.lower(), "text")
 
 
+def told_type(data: bytes, *, suffix: str) -> str:
+    """Return the type that a file is read as: by its content where its suffix lies or is none.
+
+    >>> told_type(b"%PDF-1.7", suffix=".txt"), told_type(b"#!/usr/bin/env python3", suffix="")
+    ('pdf', 'code')
+    """
+    named = SUFFIXES.get(suffix.lower(), "text")
+    told = kinds.by_magic(data)
+    if told and told in READERS:
+        return told
+    if named == "text":
+        told = kinds.by_text(data) or SUFFIXES.get(f".{kinds.interpreter(data)}", "")
+    elif named == "markdown":
+        told = "html" if kinds.is_page(data) else ""
+    elif not READERS[named].is_text:
+        told = kinds.by_text(data)
+    return told if told in READERS else named
+
+
 def is_binary(data: bytes, *, suffix: str) -> str:
-    r"""Return why ``data`` is no text, "" if it may be one.
+    r"""Return why ``data`` is no text, "" if it may be one, or is of a type that is read.
 
     >>> is_binary(b"PK\x03\x04...", suffix=".txt"), is_binary(b"text", suffix=".txt")
     ('binary: a ZIP archive', '')
     """
-    if suffix == ".pdf" or is_pdf(data):
+    if not READERS[told_type(data, suffix=suffix)].is_text:
         return ""
     for magic, name in MAGICS:
         if data.startswith(magic):
@@ -80,22 +133,20 @@ def is_binary(data: bytes, *, suffix: str) -> str:
 def load(data: bytes, *, suffix: str) -> Document:
     """Return the document in ``data``. Nothing in it depends on the file's name but the suffix.
 
+    A suffix that says something else than the content is told in a note.
+
     Raises:
         LoadError: it cannot be read, with the stage it came to.
     """
-    kind = document_type(suffix)
-    if is_pdf(data):
-        return pdf(data)
-    if kind == "pdf":
-        raise LoadError("it is called .pdf but is no PDF", stage="parse", hint="is it complete?")
-    if kind == "html":
-        return webpage(*_decode_page(data))
-    text, notes = decode(data)
-    if kind == "markdown":
-        return markdown(text, notes)
-    if kind == "rst":
-        return restructured(text, notes)
-    return Document(text=text, type=kind, notes=notes)
+    kind = told_type(data, suffix=suffix)
+    document = READERS[kind].read(data)
+    named = SUFFIXES.get(suffix.lower(), kind)
+    if named == kind:
+        return document
+    return replace(
+        document,
+        notes=(f"read as {kind}, as its content is: its name says {named}", *document.notes),
+    )
 
 
 def _decode_page(data: bytes) -> tuple[str, tuple[str, ...]]:

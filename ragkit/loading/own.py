@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from ragkit.errors import LoadError
-from ragkit.loading import BINARY_SUFFIXES, document_type, is_binary, load
+from ragkit.loading import BINARY_SUFFIXES, document_type, is_binary, load, told_type
 from ragkit.protocols import Loader
 from ragkit.types import Document
 
@@ -29,8 +29,8 @@ class Loaders:
             if not suffix.startswith(".") or "." in suffix[1:] or suffix != suffix.lower():
                 raise ValueError(f"{suffix!r} is no suffix in lower case, such as '.eml'")
 
-    def type_of(self, suffix: str) -> str:
-        """Return the type that documents of a suffix are kept under.
+    def type_of(self, suffix: str, data: bytes = b"") -> str:
+        """Return the type that a file's document is kept under, by its suffix and its content.
 
         >>> def read_mail(data: bytes) -> Document: ...
         >>> loaders = Loaders({".eml": read_mail})
@@ -39,7 +39,7 @@ class Loaders:
         """
         loader = self.own.get(suffix)
         if loader is None:
-            return document_type(suffix)
+            return told_type(data, suffix=suffix) if data else document_type(suffix)
         name = getattr(loader, "__qualname__", type(loader).__qualname__)
         return OWN + str(getattr(loader, "fingerprint", name))
 

@@ -33,9 +33,12 @@ def pdf(data: bytes) -> Document:
     """Return a PDF's text; pages without any are counted, pages that fail are named.
 
     Raises:
-        LoadError: it is encrypted or broken.
+        LoadError: it is none, encrypted or broken.
     """
     from pypdf.errors import DependencyError
+
+    if not is_pdf(data):
+        raise LoadError("it is called .pdf but is no PDF", stage="parse", hint="is it complete?")
 
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # what matters is in the notes
     try:

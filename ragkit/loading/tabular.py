@@ -1,0 +1,152 @@
+"""Rows of CSV and its kin: each is written with the names of its columns, at its line's number.
+
+A passage holds a few rows of a long file. So that it says what its figures are, a row is written as
+"name: Ann | city: Bonn"; the row of names itself comes first, as it stands.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate, islice, zip_longest
+
+from ragkit.types import Document
+
+BETWEEN_CELLS = " | "
+BETWEEN_ROWS = "\n\n"  # a passage ends with a row
+DELIMITERS = "\t,;|"
+SAMPLE = 65_536  # characters that delimiter and names are told from
+SAMPLE_ROWS = 200
+LONGEST_NAME = 100  # characters
+MOST_ABOVE = 5  # rows with a caption, above the one of names
+LARGEST = 8  # times the file's own text: with names that make it more, rows are written without
+SAID = re.compile(r"sep=(.)\r?\n?$", re.I)  # what Excel writes above all
+FIGURE = re.compile(r"[-+(]?[^\w\s]?\s?\d[\d.,:/\s%eE+()-]*\D{0,3}$|https?://|\S+@\S+\.\w+$")
+YEAR = re.compile(r"(?:19|20)\d\d$")
+Row = tuple[int, list[str]]  # number of its first line, cells
+
+
+def table(text: str, notes: tuple[str, ...]) -> Document:
+    r"""Return a table; what parts its cells is told from the text.
+
+    >>> table("name;city\nAnn;Bonn\n", ()).text, table("name\tcity\nAnn\tBonn\n", ()).places
+    ('name | city\n\nname: Ann | city: Bonn', ((0, '!1'), (13, '!2')))
+    """
+    first = text[: text.find("\n", 0, 100) + 1]
+    said = SAID.match(first)
+    if said:
+        notes = (*notes, "its first line says what parts the cells, and is no row")
+        return _table(text[len(first) :], said[1], 2, notes)
+    return _table(text, _delimiter(text[:SAMPLE]), 1, notes)
+
+
+def writer(names: Sequence[str]) -> Callable[[Sequence[str]], str]:
+    """Return what writes a row in a line: each cell behind its column's name, no blank ones.
+
+    >>> writer(["name", "", "city"])(["Ann", "7", "", "extra"])
+    'name: Ann | 7 | extra'
+    """
+    before = [f"{name}: " if name else "" for name in names]
+
+    def write(cells: Sequence[str]) -> str:
+        named = zip_longest(before[: len(cells)], cells, fillvalue="")
+        return BETWEEN_CELLS.join([name + said for name, cell in named if (said := cell.strip())])
+
+    return write
+
+
+def names_of(rows: Sequence[Sequence[str]]) -> tuple[int, list[str]]:
+    """Return which of a table's first rows has the names of its columns, -1 for none, and these.
+
+    Names are short, differ, and are no figures; those of a table of words do not come again in
+    their columns. A caption above them fills less of its row.
+
+    >>> names_of([["Prices of 2026"], ["item", "price"], ["milk", "1.20"], ["tea", "2.40"]])
+    (1, ['item', 'price'])
+    >>> names_of([["1", "2"], ["3", "4"]])
+    (-1, [])
+    """
+    filled = [sum(map(bool, map(str.strip, row))) for row in rows]
+    usual = Counter(filled).most_common(1)[0][0] if rows else 0
+    for i, row in enumerate(rows[: MOST_ABOVE + 1]):
+        below = rows[i + 1 :]
+        if not below:
+            break
+        if max(filled[i], 1) * 2 > usual and _are_names(row, below):
+            return i, [" ".join(name.split()) for name in row]
+    return -1, []
+
+
+def _are_names(row: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
+    names = [" ".join(cell.split()) for cell in row]
+    said = [name for name in names if name]
+    # The column of what the rows are about often has no name, others do.
+    blank = len(names) - len(said) - (names[:1] == [""])
+    if not said or blank * 2 > len(names) or len(set(said)) < len(said):
+        return False
+    words = [name for name in said if not FIGURE.match(name)]
+    if not words or any(len(name) > LONGEST_NAME for name in said):
+        return False
+    if not all(name in words or YEAR.match(name) for name in said):
+        return False
+    columns = [
+        [r[j].strip() for r in below if j < len(r) and r[j].strip()] for j in range(len(row))
+    ]
+    return not any(name in column for name, column in zip(names, columns, strict=True) if name)
+
+
+def _delimiter(sample: str) -> str:
+    """Return what parts the cells: with it most rows are of one width, and that is the largest."""
+    best, most = ",", (0.0, 1)
+    for delimiter in DELIMITERS:
+        if delimiter in sample:
+            rows = islice(_rows(sample, delimiter, csv.QUOTE_MINIMAL), SAMPLE_ROWS)
+            widths = Counter(len(cells) for _, cells in rows if cells)
+            wide = [
+                (round(n / widths.total(), 1), width) for width, n in widths.items() if width > 1
+            ]
+            if wide and max(wide) > most:
+                best, most = delimiter, max(wide)
+    return best
+
+
+def _rows(text: str, delimiter: str, quoting: int) -> Iterator[Row]:
+    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
+    lines = io.StringIO(text, newline="")
+    reader = csv.reader(lines, delimiter=delimiter, quoting=quoting)  # type: ignore[arg-type]
+    number = 1
+    for cells in reader:
+        yield number, cells
+        number = reader.line_num + 1
+
+
+def _table(text: str, delimiter: str, first: int, notes: tuple[str, ...]) -> Document:
+    rows = list(_rows(text, delimiter, csv.QUOTE_MINIMAL))
+    if rows and _is_open(text, rows[-1]):
+        number, _ = rows.pop()
+        above = sum(map(len, islice(io.StringIO(text, newline=""), number - 1)))
+        more = _rows(text[above:], delimiter, csv.QUOTE_NONE)
+        rows += [(number - 1 + n, cells) for n, cells in more]
+        place = first - 1 + number
+        notes = (*notes, f"the quote in line {place} is never closed: read as a character")
+    rows = [(number, cells) for number, cells in rows if any(map(str.strip, cells))]
+    at, names = names_of([cells for _, cells in rows[:SAMPLE_ROWS]])
+    if at < 0 and len(rows) > 1:
+        notes = (*notes, "its columns seem to have no names")
+    if sum(map(len, names)) * len(rows) > LARGEST * len(text):
+        names = []
+        notes = (*notes, "the names of its columns are too long to stand in each row")
+    plain, named = writer(()), writer(names)
+    pieces = [(named if i > at else plain)(cells) for i, (_, cells) in enumerate(rows)]
+    steps = accumulate((len(piece) + len(BETWEEN_ROWS) for piece in pieces), initial=0)
+    places = tuple((at, f"!{first - 1 + number}") for at, (number, _) in zip(steps, rows))  # noqa: B905
+    return Document(BETWEEN_ROWS.join(pieces), "csv", notes=notes, places=places)
+
+
+def _is_open(text: str, last: Row) -> bool:
+    """Say whether the last row is what a quote that is never closed has swallowed."""
+    swallowed = any("\n" in cell or "\r" in cell for cell in last[1])
+    return swallowed and not text.rstrip().endswith('"')
