@@ -154,7 +154,7 @@ def test_without_a_command_it_says_what_to_do_first(
 NO_SETTINGS = {
     "no_probe",
     "as_json", "quiet", "verbose", "help", "version", "batch", "dry_run", "reread", "reindex",
-    "retry_failed", "failed", "wait", "prune", "watch",
+    "retry_failed", "failed", "wait", "prune", "watch", "where",
     "repair", "compact", "jsonl",
     "insecure", "base", "system", "parameters", "file_index",
 }  # fmt: skip

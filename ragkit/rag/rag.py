@@ -38,6 +38,7 @@ from ragkit.types import (
     Synced,
     Ways,
 )
+from ragkit.where import Where, as_where
 
 if TYPE_CHECKING:
     from ragkit.index.plan import Plan, Planned
@@ -245,24 +246,48 @@ class Rag:
 
     # -- search and ask
 
-    def search(self, question: str, *, k: int | None = None, mode: str | None = None) -> list[Hit]:
+    def search(
+        self,
+        question: str,
+        *,
+        k: int | None = None,
+        mode: str | None = None,
+        where: str | Where | None = None,
+    ) -> list[Hit]:
         """Return the best passages for a question, best first.
 
+        Args:
+            question: what a person asks.
+            k: how many; as the settings have it by default.
+            mode: "hybrid", "lexical" or "dense"; as the settings have it by default.
+            where: only files that it admits: ``"path:docs/** tag:howto after:2026"``, by the
+                grammar in ``ragkit/where/grammar.py``, or a ``Where``.
+
         Raises:
+            ConfigError: ``where`` is no filter, or has a key that no file has.
+            NothingFoundError: ``where`` admits no file.
             IndexMissingError: there is no index.
             IndexDamagedError: a row that was found is not what was written.
             OllamaError: the server failed; one that is merely away is done without (``find``).
         """
-        return list(self.find(question, k=k, mode=mode).hits)
+        return list(self.find(question, k=k, mode=mode, where=where).hits)
 
-    def ask(self, question: str, *, k: int | None = None, mode: str | None = None) -> Answer:
+    def ask(
+        self,
+        question: str,
+        *,
+        k: int | None = None,
+        mode: str | None = None,
+        where: str | Where | None = None,
+    ) -> Answer:
         """Answer a question from the documents, with citations, or refuse for lack of evidence.
 
-        With the server away the best sentences are quoted, unless a model was named.
+        With the server away the best sentences are quoted, unless a model was named. ``where`` is
+        as ``search`` has it.
         """
         from ragkit.query import ask
 
-        found = self.find(question, k=k, mode=mode)
+        found = self.find(question, k=k, mode=mode, where=where)
         index = self.reader().index
         degraded = found.degraded
         answerer = None
@@ -278,7 +303,14 @@ class Rag:
             degraded += ("model",) if quoting else ()
         return ask(found, answerer=answerer, embedder=index.maker.embedder, degraded=degraded)
 
-    def find(self, question: str, *, k: int | None = None, mode: str | None = None) -> Found:
+    def find(
+        self,
+        question: str,
+        *,
+        k: int | None = None,
+        mode: str | None = None,
+        where: str | Where | None = None,
+    ) -> Found:
         """Return the best passages for a question and how much of it stands in them.
 
         Where the index was made with Ollama and its server is away, they are found by their words
@@ -287,17 +319,18 @@ class Rag:
         given = {name: value for name, value in (("k", k), ("mode", mode)) if value is not None}
         settings = replace(self.settings, **given)  # type: ignore[arg-type] # refuses what is wrong
         by_words = replace(settings, mode="lexical")
+        part = as_where(where)
         index = self.reader().index
         index.refresh()
         if settings.mode == "lexical":
-            return self._search(question, None, settings)
+            return self._search(question, None, settings, part)
         if (why := self._parts.left_alone(index)) and settings.mode != "dense":
             self._say_once(f"{why}: passages are found by their words only")
-            return self._search(question, None, by_words, degraded=("embedder",))
+            return self._search(question, None, by_words, part, degraded=("embedder",))
         try:
             with index.catalog.errors():
                 embedder = self._parts.embedder(index)
-            return self._search(question, embedder, settings)
+            return self._search(question, embedder, settings, part)
         except (*AWAY, *NO_VECTOR) as error:
             if settings.mode == "dense" or self.settings.embed_model:
                 raise
@@ -305,20 +338,21 @@ class Rag:
             self._say_once(f"{error.message}: passages are found by their words only{hint}")
             if isinstance(error, OllamaUnreachableError):
                 self._parts.found_away()
-        return self._search(question, None, by_words, degraded=("embedder",))
+        return self._search(question, None, by_words, part, degraded=("embedder",))
 
     def _search(
         self,
         question: str,
         embedder: Embedder | None,
         settings: Settings,
+        where: Where | None = None,
         *,
         degraded: tuple[str, ...] = (),
     ) -> Found:
         from ragkit.query import search
 
         reader = self.reader()
-        with reader.snapshot() as snapshot:
+        with reader.snapshot(where) as snapshot:
             reader.index.refresh()
             if embedder and embedder.fingerprint != reader.index.maker.fingerprint:
                 raise IndexStaleError("the index was embedded anew meanwhile", hint="ask again")
