@@ -390,7 +390,7 @@ def test_one_file_of_five_thousand_is_found(
             assert len(rag.search("bridge", where="tag:common", k=30)) == 30
 
 
-def write_many(folder: Path, count: int, *, rare: int) -> None:
+def write_many(folder: Path, count: int, *, rare: int, serials: bool = False) -> None:
     """Make an index of so many documents that are alike but for one, without any files."""
     embedder = HashingEmbedder()
     maker = Maker(embedder.name, embedder.fingerprint, embedder.dim, 200)
@@ -400,7 +400,8 @@ def write_many(folder: Path, count: int, *, rare: int) -> None:
         keys = [digest_of(text.encode()) for text in texts]
         vectors = index.catalog.vectors.put(keys, embedder.embed_documents(texts))
         for i, (text, key) in enumerate(zip(texts, keys, strict=True)):
-            tags = (("tag", "rare"), ("serial", str(i))) if i == rare else (("tag", "common"),)
+            serial = [("serial", str(i))] if serials or i == rare else []
+            tags = (("tag", "rare" if i == rare else "common"), *serial)
             document = Document(text, "markdown", fields=tags)
             chunks = list(chunks_of(document, [(0, len(text))]))
             content = index.catalog.texts.put_content(document, "en", chunks, [vectors[key]])
@@ -512,3 +513,58 @@ def test_a_filter_that_is_wrong_or_admits_nothing_is_told_apart(
         ended, out, err = ragkit(command, "bridge", "--where", where)
         assert (ended, out) == (code, "")
         assert said in err
+
+
+# -- listing
+
+
+def test_ls_filters_and_sorts_by_what_files_say_of_themselves(library: Library) -> None:
+    rag, known = library
+    listed = rag.ls(where="tag:howto -tag:draft", sort="date")
+    wanted = {
+        path: date
+        for path, (_, fields, date) in known.items()
+        if "howto" in fields.get("tag", ()) and "draft" not in fields["tag"]
+    }
+    assert {each.path: each.date for each in listed} == wanted
+    assert [each.path for each in listed] == sorted(wanted, key=lambda path: (wanted[path], path))
+    back = rag.ls(where="tag:howto -tag:draft", sort="date", reverse=True)
+    assert [each.date for each in back] == [each.date for each in reversed(listed)]
+    for sort, value in (("passages", "chunks"), ("title", "title"), ("language", "language")):
+        found = [getattr(each, value) for each in rag.ls(sort=sort)]
+        assert found == sorted(found, key=str.casefold if sort == "title" else None)
+    counted = rag.fields(where="path:docs/a/**")["tag"]["howto"]
+    assert counted == len(rag.ls(where="path:docs/a/** tag:howto"))
+
+
+def test_ls_says_it_on_the_command_line(here: Path, ragkit: Terminal) -> None:
+    (here / "docs/broken.pdf").write_bytes(b"%PDF-1.7")
+    os.utime(here / "docs/model.md", (0, datetime(2026, 5, 31, 12).timestamp()))
+    ragkit("ingest", "docs", "--offline")
+    lines = ragkit("ls", "--sort", "date", "-r")[1].splitlines()
+    assert lines[0].split() == ["path", "type", "passages", "pages", "state", "date", "title"]
+    assert lines[1].split() == ["docs/model.md", "markdown", "1", "indexed", "2026-05-31", "Models"]
+    assert lines[-1].split() == ["docs/broken.pdf", "0", "failed"]
+    listed = ragkit.json("ls", "--where", "after:2026")
+    assert [each["path"] for each in listed] == ["docs/model.md"]
+    assert len(ragkit("ls", "--where", "path:*.pdf")[1].splitlines()) == 2
+    assert ragkit("ls", "--where", "tag:none")[0] == 1
+    assert ragkit.json("ls", "--fields") == {
+        "type": {"markdown": 3}, "lang": {"en": 2, "zh": 1},
+    }  # fmt: skip
+    assert ragkit("ls", "--fields", "--where", "lang:zh")[1] == (
+        "field  value     files\ntype   markdown  1\nlang   zh        1\n"
+    )
+
+
+def test_of_many_values_the_commonest_are_shown(
+    tmp_path: Path, ragkit: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_many(tmp_path / ".ragkit", 30, rare=3, serials=True)
+    lines = ragkit("ls", "--fields")[1].splitlines()
+    assert any(line.split() == ["tag", "common", "29"] for line in lines)
+    assert "serial  ... and 20 more: --json has all" in lines
+    assert len(ragkit.json("ls", "--fields")["serial"]) == 30
+    listed = ragkit.json("ls", "--where", "serial:7")
+    assert [each["fields"] for each in listed] == [{"tag": ["common"], "serial": ["7"]}]

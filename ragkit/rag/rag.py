@@ -11,6 +11,7 @@ Why one file: every verb of the library stands here, most of them a few lines.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -381,11 +382,28 @@ class Rag:
 
         return status(self.reader().index)
 
-    def ls(self) -> list[Listed]:
-        """Return the sources of the index, and the files that could not be read, by path."""
+    def ls(
+        self, *, where: str | Where | None = None, sort: str = "path", reverse: bool = False
+    ) -> list[Listed]:
+        """Return the sources of the index, and the files that could not be read, in order.
+
+        Args:
+            where: only files that it admits, as ``search`` has it.
+            sort: "path", "title", "type", "date", "language", "passages", "pages" or "state".
+            reverse: the other way round.
+        """
         from ragkit.index.inventory import listing
 
-        return listing(self.reader().index)
+        return listing(self.reader().index, as_where(where), sort=sort, reverse=reverse)
+
+    def fields(self, *, where: str | Where | None = None) -> dict[str, Counter[str]]:
+        """Return how many files have each type, language, tag, author and other field's value.
+
+        These are what ``where`` can ask for, beside path, title and dates.
+        """
+        from ragkit.index.inventory import fields
+
+        return fields(self.reader().index, as_where(where))
 
     def text(self, path: str | Path, *, page: int | None = None) -> str:
         """Return the text of a source, or of one page, as it was when it was ingested.
