@@ -5,7 +5,7 @@ The layers, each importing only from those above it (tests/test_architecture.py)
     errors
     types   trust
     protocols   config   extras   text/
-    ollama/  loading/  chunking  catalog  vectors  lexical  fusion  grounding
+    ollama/  loading/  chunking  catalog  vectors  lexical  fusion  grounding  where/
     embedding   chat_models   index/
     ingest   query          the two pipelines: read them top to bottom
     doctor/                 what is wrong, and what to do
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from ragkit.types import Hit as Hit
     from ragkit.types import IngestReport as IngestReport
     from ragkit.types import Progress as Progress
+    from ragkit.where import Where as Where
 
 _HOMES = {
     "Answer": "query",
@@ -54,6 +55,7 @@ _HOMES = {
     "RagkitError": "errors",
     "Settings": "config",
     "StructureChunker": "chunking",
+    "Where": "where",
 }
 __all__ = sorted(_HOMES)  # noqa: PLE0605 - a test holds it against the imports above
 

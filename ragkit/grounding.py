@@ -167,7 +167,7 @@ def locate(quote: str, text: str) -> tuple[int, int] | None:
     return found.span() if found else None
 
 
-def refusal(question: str, found: Evidence, searched: Mapping[str, int]) -> str:
+def refusal(question: str, found: Evidence, searched: Mapping[str, int], *, where: str = "") -> str:
     """Return what was searched and what was not found there, in the question's language.
 
     >>> lacking = Evidence(0.1, 0.5, ("bridge",))
@@ -177,4 +177,7 @@ def refusal(question: str, found: Evidence, searched: Mapping[str, int]) -> str:
     wording = wording_for(question)
     words = wording.between.join(found.missing[:8])
     missing = wording.missing.format(words=words) if words else ""
-    return wording.searched.format(no_answer=wording.no_answer, missing=missing, **searched)
+    within = wording.within.format(where=where) if where else ""
+    return wording.searched.format(
+        no_answer=wording.no_answer, within=within, missing=missing, **searched
+    )

@@ -14,7 +14,7 @@ import json
 import math
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,20 +102,25 @@ class LexicalFolder:
         """Return how many chunks have ``term`` (dropped ones count until they are merged away)."""
         return int(self._searcher.doc_freq(field, term))
 
-    def search(self, field: str, query: Query, *, k: int) -> list[tuple[int, float]]:
-        """Return at most ``k`` ``(chunk, score)`` pairs, best first."""
-        return self._run(self._query(field, query), k)
+    def search(
+        self, field: str, query: Query, *, k: int, only: Collection[int] | None = None
+    ) -> list[tuple[int, float]]:
+        """Return at most ``k`` ``(chunk, score)`` pairs, best first; of ``only`` some chunks."""
+        asked = self._query(field, query)
+        return self._run(asked if only is None else self._within(asked, only), k)
 
-    def scores(self, field: str, query: Query, chunks: Sequence[int]) -> dict[int, float]:
+    def scores(self, field: str, query: Query, chunks: Collection[int]) -> dict[int, float]:
         """Return the score of each of ``chunks`` that the folder holds and any term matches."""
+        return dict(self.search(field, query, k=len(chunks), only=chunks))
+
+    def _within(self, query: tantivy.Query, chunks: Collection[int]) -> tantivy.Query:
         only = tantivy.Query.term_set_query(self._schema, "chunk", list(chunks))
-        both = tantivy.Query.boolean_query(
+        return tantivy.Query.boolean_query(
             [
                 (tantivy.Occur.Must, tantivy.Query.const_score_query(only, 0.0)),
-                (tantivy.Occur.Must, self._query(field, query)),
+                (tantivy.Occur.Must, query),
             ]
         )
-        return dict(self._run(both, len(chunks)))
 
     def _run(self, query: tantivy.Query, k: int) -> list[tuple[int, float]]:
         hits = self._searcher.search(query, max(k, 1), count=False).hits

@@ -37,6 +37,7 @@ class Found:
     passages: int  # searched
     mode: str = "hybrid"  # how it was searched
     degraded: tuple[str, ...] = ()  # parts that did not take part, such as "embedder"
+    where: str = ""  # the filter; "" if there was none
 
     @property
     def is_enough(self) -> bool:
@@ -62,7 +63,7 @@ def search(
 
     Args:
         question: what a person asks.
-        snapshot: one state of an index.
+        snapshot: one state of an index, or the part of it that a filter admits.
         embedder: the one the index was made with; None leaves the dense view out.
         k: how many passages come back.
         mode: "hybrid", "lexical" or "dense".
@@ -112,7 +113,7 @@ def search(
     proof = evidence(terms, passages, snapshot.idf, strictness=strictness)
     missing = missing_words(question, facts.languages, proof.missing)
     proof = replace(proof, missing=tuple(missing))
-    return Found(question, tuple(hits[:k]), proof, facts.files, facts.chunks, mode)
+    return Found(question, tuple(hits[:k]), proof, *snapshot.searched, mode, where=snapshot.where)
 
 
 class Answer:
@@ -138,6 +139,7 @@ class Answer:
         self.model = model  # None: none was asked
         self.embedder = embedder
         self.degraded = tuple(degraded)
+        self.where = found.where
         self._pieces = pieces
         self._said: list[str] = []
         self._refused = refused
@@ -246,7 +248,8 @@ def ask(
     """
     if answerer is None:
         searched = {"files": found.files, "passages": found.passages}
-        pieces = iter([refusal(found.question, found.evidence, searched)])
+        said = refusal(found.question, found.evidence, searched, where=found.where)
+        pieces = iter([said])
         model = None
     else:
         pieces, model = answerer(found.question, found.hits), answerer.name

@@ -231,6 +231,9 @@ class Listed:
     pages: int | None  # None where the format has none
     state: str  # "indexed", "empty", "partial" (pages without text, or passages without
     # vectors), "stale", "failed"
+    date: str = ""  # the document's own, else when it was created, else the file's: "2026-05-31"
+    language: str = ""  # as detected
+    fields: tuple[tuple[str, str], ...] = ()  # as ``Document`` has them
 
 
 @dataclass(frozen=True, slots=True)

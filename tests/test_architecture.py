@@ -23,6 +23,7 @@ LAYERS = [
         "grounding",
         "prefixes",
         "prompting",
+        "where",
     },
     {"embedding", "chat_models", "index"},
     {"ingest", "reindex", "query"},

@@ -38,7 +38,7 @@ from ragkit.config import Settings
 from ragkit.embedding.wordllama import WordLlamaEmbedder
 from ragkit.errors import ContextLengthError
 from ragkit.types import FloatVector
-from tests.test_ingest import write
+from tests.test_ingest import LONG_AGO_NS, write
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 RAGKIT = [sys.executable, "-m", "ragkit"]
@@ -154,7 +154,8 @@ def test_without_a_command_it_says_what_to_do_first(
 NO_SETTINGS = {
     "no_probe",
     "as_json", "quiet", "verbose", "help", "version", "batch", "dry_run", "reread", "reindex",
-    "retry_failed", "failed", "wait", "prune", "watch",
+    "retry_failed", "failed", "wait", "prune", "watch", "where",
+    "sort", "reverse", "fields",
     "repair", "compact", "jsonl",
     "insecure", "base", "system", "parameters", "file_index",
 }  # fmt: skip
@@ -554,9 +555,11 @@ def test_a_batch_reads_standard_input_as_utf_8(
 
 
 def test_ls_json_has_exactly_these_keys(indexed: Path, ragkit: Terminal) -> None:
-    assert ragkit.json("ls")[0] == {
+    listed = ragkit.json("ls")[0]
+    assert listed.pop("date") == f"{datetime.fromtimestamp(LONG_AGO_NS / 1e9):%Y-%m-%d}"
+    assert listed == {
         "path": "docs/bridge.md", "title": "Bridges", "type": "markdown", "chunks": 1,
-        "pages": None, "state": "indexed",
+        "pages": None, "state": "indexed", "language": "en", "fields": {},
     }  # fmt: skip
     assert ragkit("ls")[1].splitlines()[0].split() == [
         "path", "type", "passages", "pages", "state", "title",

@@ -209,7 +209,11 @@ class Texts:
             IndexDamagedError: it is not what was written.
         """
         if ids is None:
-            ids = self.ids()
+            rows = self._db.execute(f"SELECT {CONTENT} FROM contents").fetchall()
+            known = {row[0]: _content_of(row) for row in rows}
+            if bad := [id_ for id_, content in known.items() if content is None]:
+                raise self.damaged(bad, "what is known")
+            return {id_: content for id_, content in known.items() if content is not None}
         found = {}
         for id_ in set(ids):
             content = self._content(id_)
@@ -221,12 +225,7 @@ class Texts:
     def _content(self, id_: int) -> Content | None:
         """Return what is known of a text, None if that is damaged or not there."""
         row = self._db.execute(f"SELECT {CONTENT} FROM contents WHERE id=?", (id_,)).fetchone()
-        if row is None or row[-1] != seal_of(None, *row[1:-1]):
-            return None
-        _, _, type_, title, language, pages, blank, notes, fields, _, _ = row
-        return Content(id_, type_, title, language, len(json.loads(pages)),
-                       tuple(json.loads(blank)), tuple(json.loads(notes)),
-                       _pairs(fields))  # fmt: skip
+        return None if row is None else _content_of(row)
 
     def text(self, content: int) -> str:
         """Return the whole text of a content.
@@ -376,6 +375,22 @@ class Texts:
                 "UPDATE chunks SET vector=0, seal=? WHERE id=?", (seal_of(text, *row), chunk)
             )
 
+    def chunks_in(self, contents: Collection[int]) -> list[int]:
+        """Return the ids of the chunks of some contents."""
+        rows = self._db.execute(
+            "SELECT id FROM chunks WHERE content IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(contents)),),
+        )
+        return [id_ for (id_,) in rows]
+
+    def contents_of(self, chunks: Iterable[int]) -> dict[int, int]:
+        """Return the content of each of ``chunks`` that exists."""
+        rows = self._db.execute(
+            "SELECT id,content FROM chunks WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(chunks)),),
+        )
+        return dict(rows.fetchall())
+
     def chunk_counts(self) -> dict[int, int]:
         """Return the number of chunks of each content that has any."""
         return dict(self._db.execute("SELECT content,count(*) FROM chunks GROUP BY content"))
@@ -405,6 +420,15 @@ class Texts:
             f"the index is damaged: {what} of {_named(paths)} is not what was written",
             hint=shlex.join(["ragkit", "ingest", *given, "--reread"]),
         )
+
+
+def _content_of(row: Sequence[Any]) -> Content | None:
+    """Return what a row of ``CONTENT`` says, None if it is not what was written."""
+    if row[-1] != seal_of(None, *row[1:-1]):
+        return None
+    id_, _, type_, title, language, pages, blank, notes, fields, _, _ = row
+    return Content(id_, type_, title, language, len(json.loads(pages)),
+                   tuple(json.loads(blank)), tuple(json.loads(notes)), _pairs(fields))  # fmt: skip
 
 
 def _pairs(column: str) -> tuple[tuple[Any, str], ...]:

@@ -2,7 +2,8 @@
 
 * ``app``: the group, how errors end, options that commands share
 * ``output``: tables, progress, JSON
-* ``indexing``: ingest, status, ls, show, rm
+* ``indexing``: ingest, status, show, rm
+* ``listing``: ls
 * ``checking``: check
 * ``portable``: export, import
 * ``asking``: ask, search
@@ -13,7 +14,7 @@
 * ``completing``: names of models, for the shell
 """
 
-from ragkit.cli import asking, checking, health, indexing, models, portable, settings
+from ragkit.cli import asking, checking, health, indexing, listing, models, portable, settings
 from ragkit.cli.app import cli, main
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "cli",
     "health",
     "indexing",
+    "listing",
     "main",
     "models",
     "portable",

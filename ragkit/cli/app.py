@@ -21,6 +21,7 @@ from ragkit.cli.completing import complete_models
 from ragkit.cli.output import printable
 from ragkit.config import CHOICES, parse_option
 from ragkit.errors import IndexWriteError, RagkitError, UntrustedHostError
+from ragkit.where import as_where
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -314,6 +315,17 @@ def _joined(_: object, __: object, given: tuple[str, ...]) -> dict[str, object] 
 def quiet_option(command: Command) -> Command:
     """Add -q."""
     return click.option("-q", "--quiet", is_flag=True, help="No progress, no notices.")(command)
+
+
+def where_option(command: Command) -> Command:
+    """Add --where; several are one filter, with blanks between."""
+    return click.option(
+        "--where",
+        metavar="FILTER",
+        multiple=True,
+        callback=lambda _, __, given: as_where(given),
+        help="Only files such as 'path:docs/** tag:howto after:2026-01 -lang:zh type:pdf'.",
+    )(command)
 
 
 def wait_option(command: Command) -> Command:

@@ -23,6 +23,7 @@ from ragkit.cli.app import (
     offline_option,
     quiet_option,
     server_options,
+    where_option,
 )
 from ragkit.cli.completing import complete_models
 from ragkit.cli.output import (
@@ -45,6 +46,7 @@ from ragkit.errors import (
 )
 from ragkit.text.graphemes import floor
 from ragkit.text.wording import wording_for
+from ragkit.where import Where
 
 REFUSED = 1
 EXCERPT = 240  # characters of a passage that search prints
@@ -72,6 +74,7 @@ def question_options(setting: str) -> Callable[[Command], Command]:
             "--mode", type=click.Choice(["hybrid", "dense", "lexical"]), help="How to search."
         ),
         click.option("-k", type=click.IntRange(1), help="Passages to return.  [default: 8]"),
+        where_option,
         click.argument("question", required=False),
     )
     return lambda command: reduce(lambda made, add: add(made), added, command)
@@ -90,6 +93,7 @@ def ask(
     index: str | None,
     as_json: bool,
     quiet: bool,
+    where: Where,
     **settings: Any,  # noqa: ANN401 - as Settings has them
 ) -> int:
     """Answer QUESTION from the documents, with citations.
@@ -99,6 +103,7 @@ def ask(
     \b
         ragkit ask "How long does a model stay loaded?"
         ragkit ask "How long does a model stay loaded?" --model qwen3 -o num_ctx=8192
+        ragkit ask "How long does a model stay loaded?" --where 'path:sample_corpus/** lang:en'
     """
     from ragkit.rag import Rag
 
@@ -106,9 +111,12 @@ def ask(
         if batch is not None:
             unanswered = {"answer": "", "refused": False, "citations": []}
             return _batch(
-                question, batch, lambda text: answer_json(rag.ask(text)), unanswered=unanswered
+                question,
+                batch,
+                lambda text: answer_json(rag.ask(text, where=where)),
+                unanswered=unanswered,
             )
-        answer = rag.ask(_given(question, "ask"))
+        answer = rag.ask(_given(question, "ask"), where=where)
         if as_json:
             print_json(answer_json(answer))
             return REFUSED if answer.refused else 0
@@ -129,20 +137,23 @@ def search(
     index: str | None,
     as_json: bool,
     quiet: bool,
+    where: Where,
     **settings: Any,  # noqa: ANN401 - as Settings has them
 ) -> int:
     """Print the passages that fit QUESTION best, best first.
 
     \b
         ragkit search "keep a model loaded" -k 3
+        ragkit search "keep a model loaded" --where 'type:markdown -path:drafts after:2020'
     """
     from ragkit.rag import Rag
 
     def found(text: str) -> dict[str, object]:
-        result = rag.find(text)
+        result = rag.find(text, where=where)
         hits = [hit_json(hit) for hit in result.hits]
         degraded = {"degraded": list(result.degraded)} if result.degraded else {}
-        return {"question": result.question, "mode": result.mode, "hits": hits, **degraded}
+        part = {"where": result.where} if result.where else {}
+        return {"question": result.question, "mode": result.mode, **part, "hits": hits, **degraded}
 
     with Rag(index, notify=notices(quiet=quiet), **settings) as rag:
         if batch is not None:
@@ -152,11 +163,11 @@ def search(
             value = found(_given(question, "search"))
             print_json(value)
             return 0 if value["hits"] else REFUSED
-        hits = rag.search(_given(question, "search"))
+        hits = rag.search(_given(question, "search"), where=where)
         for hit in hits:
             chunk = hit.chunk
-            where = place(rag, hit.path, chunk.lines, chunk.page, chunk.place_at(0))
-            click.echo(f"{hit.rank}. {where}{others(rag, hit)}  ({hit.score:.2f})")
+            at = place(rag, hit.path, chunk.lines, chunk.page, chunk.place_at(0))
+            click.echo(f"{hit.rank}. {at}{others(rag, hit)}  ({hit.score:.2f})")
             if hit.chunk.headings:
                 click.echo(f"   {printable(' > '.join(hit.chunk.headings))}")
             text = " ".join(hit.chunk.text.split())
@@ -165,7 +176,8 @@ def search(
             click.echo("   " + wrapped(excerpt, terminal_columns(), indent=3))
         if not hits:
             raise NothingFoundError(
-                "nothing matches", hint="try other words, or --mode dense for related passages"
+                f"nothing matches in the files that match {where}" if where else "nothing matches",
+                hint="try other words, or --mode dense for related passages",
             )
         return 0
 

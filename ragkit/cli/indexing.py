@@ -1,4 +1,4 @@
-"""Commands about what is in the index: ingest, status, ls, show, rm."""
+"""Commands about what is in the index: ingest, status, show, rm."""
 
 from __future__ import annotations
 
@@ -254,28 +254,6 @@ def _say_failures(rag: Rag, failed: Sequence[Failure], *, as_json: bool) -> None
     ]
     head = ("failed", "stage", "class", "attempts", "last", "reason")
     click.echo(table(rows, head) if rows else "nothing failed")
-
-
-@cli.command(short_help="List the files of the index.")
-@index_option
-@json_option
-def ls(index: str | None, as_json: bool) -> None:
-    """List the files of the index.
-
-    \b
-        ragkit ls
-    """
-    from ragkit.rag import Rag
-
-    with Rag(index) as rag:
-        found = rag.ls()
-        if as_json:
-            print_json([asdict(listed) for listed in found])
-            return
-        rows = [
-            (rag.shown_path(f.path), f.type, f.chunks, f.pages, f.state, f.title) for f in found
-        ]
-        click.echo(table(rows, ("path", "type", "passages", "pages", "state", "title")))
 
 
 @cli.command(short_help="Print the text of a file, or some of its lines, or a page.")

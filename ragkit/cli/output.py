@@ -87,6 +87,7 @@ def answer_json(answer: Answer) -> dict[str, object]:
     }
     return {
         "question": answer.question,
+        **({"where": answer.where} if answer.where else {}),
         "answer": answer.text,
         "refused": answer.refused,
         "citations": [

@@ -9,5 +9,6 @@
 * ``removal``: taking files out
 * ``caches``: bringing the caches up to date, and telling whether they are whole
 * ``inventory``: saying what an index holds
+* ``admission``: what a filter admits
 * ``snapshot``: searching one state of the index
 """

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 
 from ragkit.catalog import stale
 from ragkit.errors import ConfigError, NoSuchPathError
+from ragkit.index.admission import fields_of, known, passed
 from ragkit.index.beside import begun
 from ragkit.index.binding import misled
 from ragkit.index.caches import damages as cache_damages
@@ -14,6 +17,8 @@ from ragkit.index.caches import lagging as cache_lag
 from ragkit.index.folder import Index
 from ragkit.loading.pdf import BETWEEN
 from ragkit.types import Listed, Status
+from ragkit.where import Described, Where
+from ragkit.where.globs import folded
 
 
 def status(index: Index) -> Status:
@@ -56,33 +61,83 @@ def _reindexing(index: Index) -> tuple[str, int] | None:
         return built.maker.embedder, built.catalog.count("vectors")
 
 
-def listing(index: Index) -> list[Listed]:
-    """Return the sources of an index, and the files that could not be read, by path."""
+def listing(
+    index: Index, where: Where | None = None, *, sort: str = "path", reverse: bool = False
+) -> list[Listed]:
+    """Return the sources of an index, and the files that could not be read, in order.
+
+    Args:
+        index: what is listed.
+        where: only what it admits; of a file that was never read the path alone is known.
+        sort: one of ``SORTS``; what is equal goes by path.
+        reverse: the other way round.
+
+    Raises:
+        ConfigError: ``where`` has a key that no file has.
+        NothingFoundError: ``where`` admits no file.
+    """
     catalog = index.catalog
     with catalog.snapshot():
-        contents = catalog.texts.contents()
+        documents = [document for _, document in known(index)]
         counts = catalog.texts.chunk_counts()
+        contents = catalog.texts.contents()
         waiting = catalog.texts.waiting()
         failures = catalog.failures.all()
-        failed = {failure.path for failure in failures if failure.page is None}
         sources = catalog.texts.require_sources()
-        outdated = stale(sources, failures)
-    found = [Listed(path, "", "", 0, None, "failed") for path in failed - sources.keys()]
-    for path, source in sources.items():
-        if source.content not in contents:
-            raise catalog.texts.damaged([source.content], "the text")
-        content = contents[source.content]
-        chunks = counts.get(source.content, 0)
-        is_partial = content.pages_without_text or source.content in waiting
+    failed = {failure.path for failure in failures if failure.page is None} - sources.keys()
+    documents += [Described(path) for path in failed]
+    outdated = stale(sources, failures)
+    found = []
+    for document in passed(index, where, documents) if where else documents:
+        path = document.path
+        if path in failed:
+            found.append(Listed(path, "", "", 0, None, "failed"))
+            continue
+        content = contents[sources[path].content]
+        chunks = counts.get(content.id, 0)
+        is_partial = content.pages_without_text or content.id in waiting
         if path in outdated:
             state = "stale"
         elif not chunks:
             state = "empty"
         else:
             state = "partial" if is_partial else "indexed"
-        pages = content.pages or None
-        found.append(Listed(path, content.title, content.type, chunks, pages, state))
-    return sorted(found, key=lambda listed: listed.path)
+        found.append(
+            Listed(path, content.title, content.type, chunks, content.pages or None, state,
+                   date_of(document), content.language, content.fields)
+        )  # fmt: skip
+    found.sort(key=lambda listed: listed.path)
+    found.sort(key=SORTS[sort], reverse=reverse)
+    return found
+
+
+def date_of(document: Described) -> str:
+    """Return the day that a filter takes a document to be of, "" where none is known."""
+    return document.date.date().isoformat() if document.date else ""
+
+
+SORTS: Mapping[str, Callable[[Listed], str | int]] = {
+    "path": lambda listed: listed.path,
+    "title": lambda listed: folded(listed.title),
+    "type": lambda listed: listed.type,
+    "date": lambda listed: listed.date,
+    "language": lambda listed: listed.language,
+    "passages": lambda listed: listed.chunks,
+    "pages": lambda listed: listed.pages or 0,
+    "state": lambda listed: listed.state,
+}
+
+
+def fields(index: Index, where: Where | None = None) -> dict[str, Counter[str]]:
+    """Return how many files have each value of what a filter can ask for.
+
+    Raises:
+        ConfigError: ``where`` has a key that no file has.
+        NothingFoundError: ``where`` admits no file.
+    """
+    with index.catalog.snapshot():
+        documents = [document for _, document in known(index)]
+    return fields_of(passed(index, where, documents) if where else documents)
 
 
 def text_of(index: Index, path: str | Path, page: int | None = None) -> str:

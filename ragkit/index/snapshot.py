@@ -15,11 +15,13 @@ from itertools import takewhile
 import numpy as np
 
 from ragkit.catalog import CacheRecord, stale
+from ragkit.index.admission import Admitted, Known, admit, known
 from ragkit.index.caches import entry_of, fresh_entries, is_whole, term_counts
 from ragkit.index.folder import Index
 from ragkit.lexical import FIELDS, Bm25, Entry, LexicalFolder, Query
 from ragkit.types import Failure, FloatMatrix, FloatVector, Hit
 from ragkit.vectors import VectorFile
+from ragkit.where import Where
 
 Views = Mapping[str, Mapping[int, float]]  # view -> chunk -> score
 
@@ -43,10 +45,16 @@ class Reader:
         self._dense: dict[CacheRecord, VectorFile] = {}
         self._lexical: dict[CacheRecord, LexicalFolder] = {}
         self._facts = Facts(-1, 0, 0, (), ())
+        self._known: tuple[int, Known] = (-1, ())  # of a version of the catalog
 
     @contextmanager
-    def snapshot(self) -> Iterator[Snapshot]:
-        """Hold one state of the index for the block."""
+    def snapshot(self, where: Where | None = None) -> Iterator[Snapshot]:
+        """Hold one state of the index for the block, or the part of it that a filter admits.
+
+        Raises:
+            ConfigError: the filter has a key that no file has.
+            NothingFoundError: it admits no file.
+        """
         catalog = self.index.catalog
         for last_try in (False, False, True):  # a writer may remove files while they are opened
             with catalog.snapshot():
@@ -64,8 +72,15 @@ class Reader:
                     dense[-1].last_id if dense else 0,
                     self._lexical[lexical[0]] if lexical else None,
                     lexical[0].last_id if lexical else 0,
+                    self._admitted(where) if where else None,
                 )
                 return
+
+    def _admitted(self, where: Where) -> Admitted:
+        version = self._facts.version
+        if self._known[0] != version:
+            self._known = version, known(self.index)
+        return admit(self.index, where, self._known[1])
 
     def _current_facts(self) -> Facts:
         catalog = self.index.catalog
@@ -105,6 +120,7 @@ class Snapshot:
         dense_last: int,
         lexical: LexicalFolder | None,
         lexical_last: int,
+        admitted: Admitted | None = None,
     ) -> None:
         self._index = index
         self._catalog = index.catalog
@@ -114,23 +130,28 @@ class Snapshot:
         self._dense_last = dense_last  # vectors above it are in no file
         self._lexical = lexical
         self._lexical_last = lexical_last  # chunks above it are in no folder
+        self._admitted = admitted  # None: all of it
 
     # -- dense
 
     def best_dense(self, query: FloatVector, *, k: int) -> list[int]:
         """Return the chunks nearest to ``query`` (dim,), at least ``k`` if there are as many."""
+        if self._admitted and self._admitted.few is not None:
+            scores = self.dense_scores(query, self._admitted.few)
+            return sorted(scores, key=lambda chunk: (-scores[chunk], chunk))[:k]
         asked = k
         while True:
             found = [pair for file in self._dense for pair in self._nearest(file, query, asked)]
             found += self._fresh_products(query)
             found.sort(key=lambda pair: (-pair[1], pair[0]))
             homes = self._catalog.texts.chunks_of_vectors(vector for vector, _ in found[:asked])
-            chunks = [chunk for vector, _ in found[:asked] for chunk in homes.get(vector, ())]
+            near = [chunk for vector, _ in found[:asked] for chunk in homes.get(vector, ())]
+            chunks = self._picked(near)
             if len(chunks) >= k or asked >= sum(map(len, self._dense)) + len(
                 self._fresh_vectors[0]
             ):
                 return chunks
-            asked *= 4  # vectors whose chunks are gone took the places
+            asked *= 4  # vectors whose chunks are gone or not admitted took the places
 
     def dense_scores(self, query: FloatVector, chunks: Sequence[int]) -> dict[int, float]:
         """Return the cosine of ``query`` and each of ``chunks`` that exists."""
@@ -169,15 +190,34 @@ class Snapshot:
 
     def best_lexical(self, field: str, query: Query, *, k: int) -> list[int]:
         """Return the chunks that match ``query`` best in a field; about ``k``, at most twice it."""
-        folder = self._lexical.search(field, query, k=k) if self._lexical and query else []
-        chunks = [chunk for chunk, _ in folder]
+        chunks = self._best_of_folder(field, query, k)
         if self._fresh:
             scores = [
-                (self._bm25[field].score(query, _terms(entry, field)), -chunk)
-                for chunk, entry in self._fresh.items()
+                (self._bm25[field].score(query, _terms(self._fresh[chunk], field)), -chunk)
+                for chunk in self._picked(list(self._fresh))
             ]
             chunks += [-chunk for score, chunk in sorted(scores, reverse=True)[:k] if score > 0]
         return chunks
+
+    def _best_of_folder(self, field: str, query: Query, k: int) -> list[int]:
+        if not (self._lexical and query):
+            return []
+        only = self._admitted.few if self._admitted else None
+        asked = k
+        while True:
+            found = self._lexical.search(field, query, k=asked, only=only)
+            chunks = [chunk for chunk, _ in found]
+            if self._admitted and only is None:
+                chunks = self._picked(chunks)[:k]
+            if not self._admitted or len(chunks) >= k or len(found) < asked:
+                return chunks
+            asked *= 4  # chunks that are not admitted took the places
+
+    def _picked(self, chunks: list[int]) -> list[int]:
+        """Return those of ``chunks`` that are admitted, in order."""
+        if self._admitted is None:
+            return chunks
+        return self._admitted.picked(self._catalog.texts.contents_of(chunks), chunks)
 
     def lexical_scores(self, field: str, query: Query, chunks: Sequence[int]) -> dict[int, float]:
         """Return the BM25 score of each of ``chunks`` that any term matches."""
@@ -231,6 +271,8 @@ class Snapshot:
         stored = self._catalog.texts.chunks(chunk for score, chunk in ranked if score >= least)
         contents = self._catalog.texts.contents(found.content for found in stored.values())
         homes = self._catalog.texts.paths_of(contents)
+        if self._admitted:
+            homes = {content: list(self._admitted.homes[content]) for content in homes}
         outdated = stale((path for paths in homes.values() for path in paths), self._facts.failed)
         rows = [
             (-round(scores[id_], 9), homes[found.content], found.chunk.start, found)
@@ -263,6 +305,17 @@ class Snapshot:
     def facts(self) -> Facts:
         """What is true of the whole index."""
         return self._facts
+
+    @property
+    def searched(self) -> tuple[int, int]:
+        """How many files and chunks are searched: those that the filter admits."""
+        part = self._admitted or self._facts
+        return part.files, part.chunks
+
+    @property
+    def where(self) -> str:
+        """The filter, "" if there is none."""
+        return str(self._admitted.where) if self._admitted else ""
 
 
 def _terms(entry: Entry, field: str) -> list[str]:

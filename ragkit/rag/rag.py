@@ -11,6 +11,7 @@ Why one file: every verb of the library stands here, most of them a few lines.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -38,6 +39,7 @@ from ragkit.types import (
     Synced,
     Ways,
 )
+from ragkit.where import Where, as_where
 
 if TYPE_CHECKING:
     from ragkit.index.plan import Plan, Planned
@@ -245,24 +247,48 @@ class Rag:
 
     # -- search and ask
 
-    def search(self, question: str, *, k: int | None = None, mode: str | None = None) -> list[Hit]:
+    def search(
+        self,
+        question: str,
+        *,
+        k: int | None = None,
+        mode: str | None = None,
+        where: str | Where | None = None,
+    ) -> list[Hit]:
         """Return the best passages for a question, best first.
 
+        Args:
+            question: what a person asks.
+            k: how many; as the settings have it by default.
+            mode: "hybrid", "lexical" or "dense"; as the settings have it by default.
+            where: only files that it admits: ``"path:docs/** tag:howto after:2026"``, by the
+                grammar in ``ragkit/where/grammar.py``, or a ``Where``.
+
         Raises:
+            ConfigError: ``where`` is no filter, or has a key that no file has.
+            NothingFoundError: ``where`` admits no file.
             IndexMissingError: there is no index.
             IndexDamagedError: a row that was found is not what was written.
             OllamaError: the server failed; one that is merely away is done without (``find``).
         """
-        return list(self.find(question, k=k, mode=mode).hits)
+        return list(self.find(question, k=k, mode=mode, where=where).hits)
 
-    def ask(self, question: str, *, k: int | None = None, mode: str | None = None) -> Answer:
+    def ask(
+        self,
+        question: str,
+        *,
+        k: int | None = None,
+        mode: str | None = None,
+        where: str | Where | None = None,
+    ) -> Answer:
         """Answer a question from the documents, with citations, or refuse for lack of evidence.
 
-        With the server away the best sentences are quoted, unless a model was named.
+        With the server away the best sentences are quoted, unless a model was named. ``where`` is
+        as ``search`` has it.
         """
         from ragkit.query import ask
 
-        found = self.find(question, k=k, mode=mode)
+        found = self.find(question, k=k, mode=mode, where=where)
         index = self.reader().index
         degraded = found.degraded
         answerer = None
@@ -278,7 +304,14 @@ class Rag:
             degraded += ("model",) if quoting else ()
         return ask(found, answerer=answerer, embedder=index.maker.embedder, degraded=degraded)
 
-    def find(self, question: str, *, k: int | None = None, mode: str | None = None) -> Found:
+    def find(
+        self,
+        question: str,
+        *,
+        k: int | None = None,
+        mode: str | None = None,
+        where: str | Where | None = None,
+    ) -> Found:
         """Return the best passages for a question and how much of it stands in them.
 
         Where the index was made with Ollama and its server is away, they are found by their words
@@ -287,17 +320,18 @@ class Rag:
         given = {name: value for name, value in (("k", k), ("mode", mode)) if value is not None}
         settings = replace(self.settings, **given)  # type: ignore[arg-type] # refuses what is wrong
         by_words = replace(settings, mode="lexical")
+        part = as_where(where)
         index = self.reader().index
         index.refresh()
         if settings.mode == "lexical":
-            return self._search(question, None, settings)
+            return self._search(question, None, settings, part)
         if (why := self._parts.left_alone(index)) and settings.mode != "dense":
             self._say_once(f"{why}: passages are found by their words only")
-            return self._search(question, None, by_words, degraded=("embedder",))
+            return self._search(question, None, by_words, part, degraded=("embedder",))
         try:
             with index.catalog.errors():
                 embedder = self._parts.embedder(index)
-            return self._search(question, embedder, settings)
+            return self._search(question, embedder, settings, part)
         except (*AWAY, *NO_VECTOR) as error:
             if settings.mode == "dense" or self.settings.embed_model:
                 raise
@@ -305,20 +339,21 @@ class Rag:
             self._say_once(f"{error.message}: passages are found by their words only{hint}")
             if isinstance(error, OllamaUnreachableError):
                 self._parts.found_away()
-        return self._search(question, None, by_words, degraded=("embedder",))
+        return self._search(question, None, by_words, part, degraded=("embedder",))
 
     def _search(
         self,
         question: str,
         embedder: Embedder | None,
         settings: Settings,
+        where: Where | None = None,
         *,
         degraded: tuple[str, ...] = (),
     ) -> Found:
         from ragkit.query import search
 
         reader = self.reader()
-        with reader.snapshot() as snapshot:
+        with reader.snapshot(where) as snapshot:
             reader.index.refresh()
             if embedder and embedder.fingerprint != reader.index.maker.fingerprint:
                 raise IndexStaleError("the index was embedded anew meanwhile", hint="ask again")
@@ -347,11 +382,28 @@ class Rag:
 
         return status(self.reader().index)
 
-    def ls(self) -> list[Listed]:
-        """Return the sources of the index, and the files that could not be read, by path."""
+    def ls(
+        self, *, where: str | Where | None = None, sort: str = "path", reverse: bool = False
+    ) -> list[Listed]:
+        """Return the sources of the index, and the files that could not be read, in order.
+
+        Args:
+            where: only files that it admits, as ``search`` has it.
+            sort: "path", "title", "type", "date", "language", "passages", "pages" or "state".
+            reverse: the other way round.
+        """
         from ragkit.index.inventory import listing
 
-        return listing(self.reader().index)
+        return listing(self.reader().index, as_where(where), sort=sort, reverse=reverse)
+
+    def fields(self, *, where: str | Where | None = None) -> dict[str, Counter[str]]:
+        """Return how many files have each type, language, tag, author and other field's value.
+
+        These are what ``where`` can ask for, beside path, title and dates.
+        """
+        from ragkit.index.inventory import fields
+
+        return fields(self.reader().index, as_where(where))
 
     def text(self, path: str | Path, *, page: int | None = None) -> str:
         """Return the text of a source, or of one page, as it was when it was ingested.

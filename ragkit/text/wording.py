@@ -19,7 +19,8 @@ class Wording:
     """The sentences of one language."""
 
     no_answer: str  # all that a model says where the sources do not hold the answer
-    searched: str  # with {no_answer}, {files}, {passages} and {missing}
+    searched: str  # with {no_answer}, {files}, {passages}, {within} and {missing}
+    within: str  # with {where}, a filter; stands in ``searched``
     missing: str  # with {words}; stands in ``searched``
     between: str  # the words of a list
     note: str  # with {note}, one of those that follow
@@ -35,7 +36,8 @@ class Wording:
 WORDINGS = {
     "en": Wording(
         no_answer=NO_ANSWER,
-        searched="{no_answer} Searched {files} files ({passages} passages){missing}.",
+        searched="{no_answer} Searched {files} files ({passages} passages){within}{missing}.",
+        within=" that match {where}",
         missing="; not found there: {words}",
         between=", ",
         note="note: {note}",
@@ -56,7 +58,8 @@ WORDINGS = {
     ),
     "zh": Wording(
         no_answer="文档中没有答案。",
-        searched="{no_answer}已检索 {files} 个文件（{passages} 个段落）{missing}。",
+        searched="{no_answer}已检索 {files} 个文件（{passages} 个段落）{within}{missing}。",
+        within="，限于 {where}",
         missing="；其中没有找到：{words}",
         between="、",
         note="注意：{note}",
