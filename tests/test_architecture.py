@@ -25,6 +25,7 @@ LAYERS = [
         "prompting",
     },
     {"embedding", "chat_models", "index"},
+    {"chunkers"},
     {"ingest", "reindex", "query"},
     {"doctor", "repair", "watch"},
     {"rag"},
