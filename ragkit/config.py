@@ -25,6 +25,7 @@ CHOICES = {
     "mode": ("hybrid", "dense", "lexical"),
     "fusion": ("sum", "rrf"),
     "endpoint": ("auto", "embed", "embeddings"),
+    "chunker": ("structure", "sentences", "fixed", "page", "similarity", "document"),
 }
 LEASTS = {
     "chunk_tokens": 20, "max_file_mb": 1, "k": 1, "candidates": 1, "strictness": 0,
@@ -53,6 +54,7 @@ class Settings:
     load_timeout_s: float = 600.0  # of a request that a model has to be loaded for, if it is more
     budget_tokens: int = 2000  # most tokens of passages and question in a prompt, estimated
     answer_tokens: int = 1024  # most tokens of an answer
+    chunker: str = "structure"  # how documents are cut; fixed once an index is made
     chunk_tokens: int = 200  # most tokens of a chunk, estimated
     max_file_mb: int = 64  # larger files are refused, with the reason
     k: int = 8  # passages that a search returns and an answer draws on

@@ -59,7 +59,7 @@ class NoEmbedder:
 def repair(
     folder: Path,
     *,
-    chunker: Callable[[int], Chunker],
+    chunker: Callable[[str, int], Chunker],
     max_file_bytes: int,
     progress: Callable[[Progress], None],
 ) -> Repaired:
@@ -69,7 +69,7 @@ def repair(
 
     Args:
         folder: of the index.
-        chunker: makes what cuts texts, of the size that the index has.
+        chunker: makes what cuts texts, by the name and the size that the index has.
         max_file_bytes: larger files are not read.
         progress: called after each file that is read.
 
@@ -90,7 +90,7 @@ def repair(
             index,
             [],
             embedder=NoEmbedder(index.maker),
-            chunker=chunker(index.maker.chunk_tokens),
+            chunker=chunker(index.maker.chunker, index.maker.chunk_tokens),
             max_file_bytes=max_file_bytes,
             chosen=chosen,
         ):

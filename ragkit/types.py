@@ -248,6 +248,7 @@ class Status:
     embedder: str
     dim: int
     chunk_tokens: int
+    chunker: str
     bytes: int  # on disk
     roots: tuple[str, ...]
     languages: tuple[str, ...]

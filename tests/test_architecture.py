@@ -26,6 +26,7 @@ LAYERS = [
         "where",
     },
     {"embedding", "chat_models", "index"},
+    {"chunkers"},
     {"ingest", "reindex", "query"},
     {"doctor", "repair", "watch"},
     {"rag"},

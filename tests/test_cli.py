@@ -573,6 +573,7 @@ def test_status_json_has_exactly_these_keys(indexed: Path, ragkit: Terminal) -> 
         "index": str(indexed / ".ragkit"), "files": 3, "chunks": 3, "vectors": 3,
         "without_vectors": 0,
         "embedder": "builtin:wordllama-256", "dim": 256, "chunk_tokens": 200,
+        "chunker": "structure",
         "roots": ["docs"], "languages": ["en", "zh"], "failed": [], "pages_without_text": {},
         "reindexing": None,
     }  # fmt: skip

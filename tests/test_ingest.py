@@ -430,6 +430,9 @@ def test_another_embedder_or_chunk_size_is_refused(rag: Rag, docs: Path, tmp_pat
         small.ingest()
         assert small.status().chunk_tokens == 100
         assert small.status().chunks > 9
+    with pytest.raises(IndexStaleError, match="by the chunker 'structure', not 'page'") as told:
+        Rag(tmp_path / ".ragkit", embedder=HashingEmbedder(), chunker="page").ingest(docs)
+    assert "--chunker structure" in told.value.hint
     nameless = Rag(tmp_path / ".ragkit")
     with pytest.raises(IndexStaleError, match="embedder test:hashing, which is not at hand"):
         nameless.search("bridge")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -77,7 +77,7 @@ def roots_of(folder: Path) -> list[str]:
         return [path for (path,) in db.execute("SELECT path FROM roots ORDER BY path")]
 
 
-def renew(folder: Path, *, mark: str) -> int:
+def renew(folder: Path, *, mark: str, missing: Mapping[str, str]) -> int:
     """Put a catalog of this format in place of an older one; return the number of vectors kept.
 
     Facts, roots and vectors stay: these have the same names in all formats. The texts do not: their
@@ -86,6 +86,7 @@ def renew(folder: Path, *, mark: str) -> int:
     Args:
         folder: of the index.
         mark: a fact to keep, which says that this is yet to be done.
+        missing: facts that older formats did not have.
 
     Raises:
         IndexDamagedError: a fact, or what holds the vectors, is not what was written.
@@ -93,6 +94,8 @@ def renew(folder: Path, *, mark: str) -> int:
     """
     with replacement(folder) as db:
         ledger = Ledger(db)
+        for key, value in missing.items():
+            ledger.set_meta(key, value)
         with closing(connect(folder / FILE, writing=True)) as old:
             old.text_factory = decoded
             for key, value, seal in old.execute("SELECT key,value,seal FROM meta"):

@@ -40,11 +40,12 @@ from ragkit.cli.output import (
 )
 from ragkit.cli.progress import ProgressPrinter
 from ragkit.cli.watching import watch_folders
+from ragkit.config import CHOICES
 from ragkit.errors import ConfigError, NoSuchPathError, NothingFoundError
 
 if TYPE_CHECKING:
     from ragkit.rag import Rag
-    from ragkit.types import Failure, IngestReport, Ways
+    from ragkit.types import Failure, IngestReport, Status, Ways
 
 FAILED = 6
 WAITING = "{} passages without vectors: found by their words, 'ragkit ingest' embeds them"
@@ -64,6 +65,11 @@ SHOWN = 5  # lines of skipped or failed files without -v
 @click.option("--prune", is_flag=True, help="Drop files of folders that are gone or empty too.")
 @click.option("--watch", is_flag=True, help="Go on as files change, until Ctrl-C (extra: watch).")
 @click.option("--max-file-mb", type=int, help="Refuse larger files.  [default: 64]")
+@click.option(
+    "--chunker",
+    type=click.Choice(CHOICES["chunker"]),
+    help="How documents are cut; fixed once an index is made.  [default: structure]",
+)
 @wait_option
 @json_option
 @quiet_option
@@ -95,6 +101,7 @@ def ingest(
         ragkit ingest ./docs --embed-model bge-m3 --host gpu-box
         ragkit ingest ./docs --offline
         ragkit ingest ./docs --dry-run
+        ragkit ingest ./slides --chunker page --index slides
         ragkit ingest --reindex --embed-model bge-m3
         ragkit ingest --retry-failed
         ragkit ingest --prune
@@ -223,7 +230,7 @@ def status(failed: bool, index: str | None, as_json: bool) -> None:
         rows: list[tuple[str, object]] = [
             ("index", rag.shown_path(found.index)),
             ("files", found.files),
-            ("passages", f"{found.chunks} of at most {found.chunk_tokens} tokens"),
+            ("passages", f"{found.chunks}{_cut(found)}"),
             ("embedder", f"{found.embedder}, {found.dim} dimensions"),
             *(
                 [("waiting", WAITING.format(found.without_vectors))]
@@ -254,6 +261,14 @@ def _say_failures(rag: Rag, failed: Sequence[Failure], *, as_json: bool) -> None
     ]
     head = ("failed", "stage", "class", "attempts", "last", "reason")
     click.echo(table(rows, head) if rows else "nothing failed")
+
+
+def _cut(found: Status) -> str:
+    """Return how long passages are at most, and what cut them if it is not the default."""
+    size = f" of at most {found.chunk_tokens} tokens"
+    return {"structure": size, "page": ", a page each", "document": ", a document each"}.get(
+        found.chunker, f"{size}, cut by {found.chunker}"
+    )
 
 
 @cli.command(short_help="Print the text of a file, or some of its lines, or a page.")

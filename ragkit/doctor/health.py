@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ragkit.embedding.ollama import OllamaEmbedder
 from ragkit.errors import IndexDamagedError, IndexMissingError, OllamaError, RagkitError
-from ragkit.index.folder import Index, Maker
+from ragkit.index.folder import Index
 from ragkit.index.inventory import damages, lagging, status
 from ragkit.types import Check
 
@@ -32,8 +32,7 @@ def check_index(index: Index, embedder: OllamaEmbedder | None) -> Check:
         damaged = damages(index)
         found = status(index)
         if embedder and not damaged:
-            chunk_tokens = index.maker.chunk_tokens  # another is a matter of the next ingest
-            index.require(Maker(embedder.name, embedder.fingerprint, embedder.dim, chunk_tokens))
+            index.require(index.maker.with_embedder(embedder))  # of chunks asks the next ingest
             index.require_same_vectors(embedder)
     except OllamaError as error:  # it worked a moment ago: no fault of the index
         return Check("index", "skipped", f"its vectors could not be compared: {error.message}")

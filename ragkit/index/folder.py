@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
@@ -88,6 +88,13 @@ class Maker:
     fingerprint: str
     dim: int
     chunk_tokens: int
+    chunker: str = "structure"  # the setting; one's own in Python is not known by name
+
+    def with_embedder(self, embedder: Embedder) -> Maker:
+        """Return what makes the same chunks with the vectors of another embedder."""
+        return replace(
+            self, embedder=embedder.name, fingerprint=embedder.fingerprint, dim=embedder.dim
+        )
 
 
 class Index:
@@ -190,7 +197,7 @@ class Index:
         """Refuse a maker that does not fit.
 
         Raises:
-            IndexStaleError: the index was made with another embedder or chunk size.
+            IndexStaleError: the index was made with another embedder, chunker or chunk size.
         """
         if maker.fingerprint != self.maker.fingerprint:
             raise IndexStaleError(
@@ -203,11 +210,18 @@ class Index:
         self.require_chunks(maker)
 
     def require_chunks(self, maker: Maker) -> None:
-        """Refuse a maker whose chunks are of another size.
+        """Refuse a maker whose chunks are cut otherwise, or are of another size.
 
         Raises:
             IndexStaleError: they are.
         """
+        if maker.chunker != self.maker.chunker:
+            raise IndexStaleError(
+                f"the index at {self.folder} was cut by the chunker {self.maker.chunker!r},"
+                f" not {maker.chunker!r}",
+                hint=f"leave the chunker as it was (--chunker {self.maker.chunker}),"
+                " or make another index with --index FOLDER",
+            )
         if maker.chunk_tokens != self.maker.chunk_tokens:
             raise IndexStaleError(
                 f"the index at {self.folder} has chunks of {self.maker.chunk_tokens} tokens,"
@@ -328,7 +342,11 @@ def _maker(folder: Path, catalog: Catalog) -> Maker:
             f"the index at {folder} was never finished", hint=f"delete {folder} and ingest"
         )
     return Maker(
-        facts["embedder"], facts["fingerprint"], int(facts["dim"]), int(facts["chunk_tokens"])
+        facts["embedder"],
+        facts["fingerprint"],
+        int(facts["dim"]),
+        int(facts["chunk_tokens"]),
+        facts["chunker"],
     )
 
 

@@ -44,6 +44,7 @@ def status(index: Index) -> Status:
             embedder=maker.embedder,
             dim=maker.dim,
             chunk_tokens=maker.chunk_tokens,
+            chunker=maker.chunker,
             bytes=index.bytes_on_disk(),
             roots=tuple(catalog.ledger.roots()),
             languages=tuple(filter(None, catalog.texts.languages())),

@@ -31,4 +31,4 @@ def renew_if_outdated(folder: Path) -> int | None:
                 " again, is not there",
                 hint=f"bring it back; or move {folder} away and ingest what there is",
             )
-    return renew(folder, mark=RENEWED)
+    return renew(folder, mark=RENEWED, missing={"chunker": "structure"})

@@ -118,13 +118,17 @@ class Parts:
                 )
             return self._hosts
 
-    def chunker(self, chunk_tokens: int) -> Chunker:
-        """Return one's own, or the one along the structure of documents."""
+    def chunker(self, name: str, chunk_tokens: int) -> Chunker:
+        """Return one's own, or the one of the name.
+
+        Raises:
+            MissingExtraError: that one needs an extra.
+        """
         if self._own_chunker is not None:
             return self._own_chunker
-        from ragkit.chunking import StructureChunker
+        from ragkit.chunkers import chunker_named
 
-        return StructureChunker(chunk_tokens)
+        return chunker_named(name, chunk_tokens)
 
     # -- embedders
 
@@ -199,9 +203,7 @@ class Parts:
                 embedder = self._served(name, index)
             else:
                 embedder = _built_in(maker.embedder)
-            index.require(
-                folders.Maker(embedder.name, embedder.fingerprint, embedder.dim, maker.chunk_tokens)
-            )
+            index.require(maker.with_embedder(embedder))
             index.require_same_vectors(embedder)
             self._embedder = maker, time.monotonic(), embedder
             return embedder

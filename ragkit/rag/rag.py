@@ -55,7 +55,7 @@ class Rag:
             nearest folder above it; ``ingest`` makes one in the working folder if there is none.
         embedder: your own, instead of the one the index was made with.
         answerer: your own, instead of the one the settings name.
-        chunker: your own, instead of ``StructureChunker``.
+        chunker: your own, instead of the one the settings name; or the name of one.
         loaders: functions of your own that make a document of a file's bytes, by suffix:
             ``{".eml": read_mail}``. They come before the built-in ones.
         prompt: your own way to word what a chat model is asked, instead of ``build_prompt``.
@@ -70,13 +70,15 @@ class Rag:
         *,
         embedder: Embedder | None = None,
         answerer: Answerer | None = None,
-        chunker: Chunker | None = None,
+        chunker: Chunker | str | None = None,
         loaders: Mapping[str, Loader] | None = None,
         prompt: PromptBuilder | None = None,
         notify: Notify = log,
         **settings: object,
     ) -> None:
         self._found, self._home = folders.locate(index)
+        if isinstance(chunker, str):
+            settings["chunker"], chunker = chunker, None
         self.settings = Settings.load(self._home, given=settings)
         self._parts = Parts(
             self.settings,
@@ -145,7 +147,7 @@ class Rag:
 
         Raises:
             NoSuchPathError: a path does not exist.
-            IndexStaleError: the index was made with another embedder or chunk size.
+            IndexStaleError: the index was made with another embedder, chunker or chunk size.
             OllamaError: the server cannot be reached or failed. What was finished is kept.
             IndexLockedError: another process writes to the index; it is named.
             IndexWriteError: no space, no permission. What was finished is kept.

@@ -92,13 +92,19 @@ class Writing:
                 return
         embedder = self._parts.embedder_to_ingest(folder if exists else None, anew=reindex)
         maker = folders.Maker(
-            embedder.name, embedder.fingerprint, embedder.dim, self._settings.chunk_tokens
+            embedder.name,
+            embedder.fingerprint,
+            embedder.dim,
+            self._settings.chunk_tokens,
+            self._settings.chunker,
         )
+        self._parts.chunker(maker.chunker, maker.chunk_tokens)  # before a folder is made
         yield from self.turn(held, wait=ways.get("wait", False))
         with self.opened(held, new=None if exists else maker) as index:
             if not (exists or self._is_found):
                 self._notify(f"making an index in {folders.NAME} of this folder")
-            maker = replace(maker, chunk_tokens=self.chunk_tokens(index))
+            chunker, tokens = self.cut(index)
+            maker = replace(maker, chunker=chunker, chunk_tokens=tokens)
             was_cut_off = beside.tidy(index)
             before = IngestReport()
             if exists and reindex and not (was_cut_off and maker == index.maker):
@@ -110,7 +116,7 @@ class Writing:
                 index,
                 roots,
                 embedder=embedder,
-                chunker=self._parts.chunker(maker.chunk_tokens),
+                chunker=self._parts.chunker(chunker, tokens),
                 max_file_bytes=self._settings.max_file_mb * 1_000_000,
                 reread=ways.get("reread", False),
                 retry_failed=ways.get("retry_failed", False),
@@ -148,7 +154,7 @@ class Writing:
         reindex = ways.get("reindex", False)
         built = beside.begun(index) if index and reindex else None
         stored = partial(folders.stored_path, base=self._home.parent)
-        tokens = self.chunk_tokens(index) if index else self._settings.chunk_tokens
+        cut = self.cut(index) if index else (self._settings.chunker, self._settings.chunk_tokens)
         found = survey(
             index,
             roots,
@@ -162,7 +168,7 @@ class Writing:
             found,
             index=built if reindex else index,
             stored=stored,
-            chunker=self._parts.chunker(tokens),
+            chunker=self._parts.chunker(*cut),
             max_file_bytes=self._settings.max_file_mb * 1_000_000,
             loaders=self._loaders,
         )
@@ -185,10 +191,12 @@ class Writing:
             sources, _ = index.catalog.texts.sources()
         return {path: source.digest for path, source in sources.items()}
 
-    def chunk_tokens(self, index: folders.Index) -> int:
-        """Return the index's chunk size, unless another was asked for."""
-        made_with = {"chunk_tokens": index.maker.chunk_tokens}
-        return Settings.load(self._home, given=self._given, defaults=made_with).chunk_tokens
+    def cut(self, index: folders.Index) -> tuple[str, int]:
+        """Return the index's chunker and chunk size, unless others were asked for."""
+        maker = index.maker
+        made_with = {"chunker": maker.chunker, "chunk_tokens": maker.chunk_tokens}
+        wanted = Settings.load(self._home, given=self._given, defaults=made_with)
+        return wanted.chunker, wanted.chunk_tokens
 
     def turn(self, held: WriterLock, *, wait: bool) -> Iterator[Progress]:
         """Take the right to write; yield now and then while another process has it.
