@@ -12,6 +12,7 @@ LAYERS = [
     {"errors"},
     {"types", "trust"},
     {"protocols", "config", "settings_file", "extras", "text"},
+    {"pdf"},
     {
         "ollama",
         "loading",
@@ -41,7 +42,8 @@ OWNERS = {  # third-party package -> the one file (or sub-package) that imports 
     "httpx": "ollama",
     "orjson": "ollama",
     "pathspec": "loading",
-    "pypdf": "loading",
+    "pypdf": "pdf",
+    "pypdfium2": "pdf",
     "regex": "text",
     "Stemmer": "text",
     "tantivy": "lexical",

@@ -694,9 +694,7 @@ def test_a_second_interrupt_does_not_wait_for_the_server(tmp_path: Path, ollama:
 
 def test_an_interrupt_gives_up_what_is_queued(tmp_path: Path, ollama: Server) -> None:
     docs = many(tmp_path / "docs", 12)  # one batch, and then a document of a dozen requests
-    write(
-        docs, zlong="".join(f"# Part {i}\n\n" + f"long{i} words here. " * 40 for i in range(800))
-    )
+    write(docs, zlong="".join(f"# Part {i}\n\n" + f"long{i} words here. " * 40 for i in range(800)))
     ollama.embed_s = 0.002
     with Rag(tmp_path / ".ragkit", host=ollama.url) as rag:
         steps = rag.ingesting(docs)

@@ -1,27 +1,21 @@
-"""The text of a PDF, page by page. The only importer of pypdf."""
+"""A PDF as a document: its pages put together, and what typesetting did to them undone."""
 
 from __future__ import annotations
 
-import io
-import logging
-import struct
-import zlib
-from typing import TYPE_CHECKING, Any
+import re
+from collections.abc import Iterable, Sequence
 
 from ragkit.errors import LoadError
-from ragkit.text.surrogates import encodable
+from ragkit.extras import install_hint
+from ragkit.pdf.found import SECOND, Entry, Facts, Found, Opened, Page, Refused
+from ragkit.pdf.furniture import without_furniture
+from ragkit.pdf.reading import read
+from ragkit.pdf.words import as_typed, rejoined, vocabulary
 from ragkit.types import Document, Heading
 
-if TYPE_CHECKING:
-    from pypdf import PdfReader
-
-BETWEEN = "\n\n"  # pages
-# What pypdf raises on broken files beside errors of its own.
-BROKEN = (
-    ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError,
-    NotImplementedError, OSError, RecursionError, TypeError, ValueError, struct.error, zlib.error,
-)  # fmt: skip
-NO_TITLES = ("untitled", "microsoft word -", "microsoft powerpoint -")
+BETWEEN = "\n\n"  # pages, and a page's text and its notes
+NOT_LETTERS = re.compile(r"[\W_]+")
+LOOKED_AT = 4  # lines that a heading may fill
 
 
 def is_pdf(data: bytes) -> bool:
@@ -32,101 +26,139 @@ def is_pdf(data: bytes) -> bool:
 def pdf(data: bytes) -> Document:
     """Return a PDF's text; pages without any are counted, pages that fail are named.
 
+    It is read in this process, without limits of time and memory (``loading.workers`` has them).
+
     Raises:
         LoadError: it is none, encrypted or broken.
     """
-    from pypdf.errors import DependencyError
-
     if not is_pdf(data):
         raise LoadError("it is called .pdf but is no PDF", stage="parse", hint="is it complete?")
-
-    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # what matters is in the notes
-    try:
-        return _read(data)
-    except DependencyError as error:  # raised by whatever is first deciphered, often a page
-        raise LoadError(
-            f"the PDF is encrypted in a way that needs another package: {error}",
-            stage="decode",
-            hint="remove its encryption (qpdf --decrypt) and ingest it again",
-        ) from error
+    return assembled(read(data))
 
 
-def _read(data: bytes) -> Document:
-    from pypdf import PdfReader
-    from pypdf.errors import PyPdfError
+def assembled(found: Iterable[Found]) -> Document:
+    """Return the document out of what was read of a PDF.
 
-    try:
-        reader = PdfReader(io.BytesIO(data))
-        if reader.is_encrypted and not reader.decrypt(""):
-            raise LoadError(
-                "the PDF is encrypted",
-                stage="decode",
-                hint="remove its password (qpdf --decrypt) and ingest it again",
+    Raises:
+        LoadError: it was refused.
+    """
+    pages: dict[int, Page] = {}
+    count, facts = 0, Facts()
+    for one in found:
+        if isinstance(one, Refused):
+            raise LoadError(one.reason, stage=one.stage, hint=one.hint)
+        if isinstance(one, Opened):
+            count = one.pages
+        elif isinstance(one, Page):
+            pages[one.number] = one
+        elif isinstance(one, Facts):
+            facts = Facts(
+                facts.title or one.title,
+                (*facts.fields, *one.fields),
+                (*facts.outline, *one.outline),
+                (*facts.notes, *one.notes),
             )
-        count = len(reader.pages)
-    except (PyPdfError, *BROKEN) as error:
-        raise LoadError(f"the PDF is broken: {_told(error)}", stage="parse") from error
-    if not count:
-        raise LoadError("the PDF is broken: it has no pages", stage="parse")
+    return _document([pages.get(n) or Page(n, "") for n in range(1, count + 1)], facts)
 
-    texts, failed = [], []
-    for number in range(count):
-        try:
-            texts.append(encodable(reader.pages[number].extract_text()))
-        except (PyPdfError, *BROKEN) as error:
-            texts.append("")
-            failed.append((number + 1, f"it cannot be read: {_told(error)}"))
+
+def _document(pages: Sequence[Page], facts: Facts) -> Document:
+    cleared = without_furniture([as_typed(page.text) for page in pages])
+    words = vocabulary(cleared.texts)
+    texts = []
+    for page, text in zip(pages, cleared.texts, strict=True):
+        parts = (rejoined(text, words), as_typed(page.notes))
+        texts.append(BETWEEN.join(filter(str.strip, parts)))
     starts = [0]
     for text in texts[:-1]:
         starts.append(starts[-1] + len(text) + len(BETWEEN))
+    notes = list(facts.notes)
+    if cleared.lines:
+        shown = ", ".join(f"'{line[:40]}'" for line in cleared.samples)
+        notes.append(
+            f"headers and footers that repeat left out on {cleared.pages} pages"
+            f" ({cleared.lines} lines, such as {shown})"
+        )
+    by_second = [page.number for page in pages if page.reader == SECOND]
+    if by_second:
+        notes.append(f"{_pages(by_second)} read by {SECOND}: pypdf made no sense of them")
+    if doubtful := [page.number for page in pages if page.is_doubtful]:
+        notes.append(
+            f"{_pages(doubtful)} hardly legible: the fonts do not say what their signs mean"
+            f" (a second reader may know: {install_hint('formats')})"
+        )
+    fields = (*facts.fields, *((("reader", SECOND),) if by_second else ()))
     return Document(
         text=BETWEEN.join(texts),
         type="pdf",
-        title=_title(reader),
-        headings=tuple(_outline(reader, starts)),
+        title=facts.title,
+        headings=tuple(_headings(facts.outline, texts, starts)),
         page_starts=tuple(starts),
         pages_without_text=tuple(n for n, text in enumerate(texts, 1) if not text.strip()),
-        failed_pages=tuple(failed),
+        notes=tuple(notes),
+        failed_pages=tuple((page.number, page.error) for page in pages if page.error),
+        fields=fields,
     )
 
 
-def _told(error: BaseException) -> str:
-    return f"{error}" or type(error).__name__
+def _pages(numbers: Sequence[int]) -> str:
+    """Return page numbers as they are said, not more than ten.
+
+    >>> _pages([3]), _pages([1, 2])
+    ('page 3', 'pages 1, 2')
+    """
+    more = f" and {len(numbers) - 10} more" if len(numbers) > 10 else ""
+    return f"page{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers[:10]))}{more}"
 
 
-def _title(reader: PdfReader) -> str:
-    from pypdf.errors import PyPdfError
+def _headings(
+    outline: Sequence[Entry], texts: Sequence[str], starts: Sequence[int]
+) -> list[Heading]:
+    """Return the outline as headings, each where its words begin a line, else where its page does.
 
-    try:
-        title = _line(reader.metadata and reader.metadata.title)
-    except (PyPdfError, *BROKEN):
-        return ""
-    return "" if title.lower().startswith(NO_TITLES) else title
-
-
-def _line(title: object) -> str:
-    """Return a title in one line, "" if it is no text."""
-    return " ".join(encodable(title).split()) if isinstance(title, str) else ""
-
-
-def _outline(reader: PdfReader, starts: list[int]) -> list[Heading]:
-    """Return the outline's entries as headings at the beginning of their pages, in order."""
-    from pypdf.errors import PyPdfError
-
-    found: list[Heading] = []
-
-    def add(entries: list[Any], level: int) -> None:
-        for entry in entries:
-            if isinstance(entry, list):
-                add(entry, level + 1)
-                continue
-            page = reader.get_destination_page_number(entry)
-            title = _line(entry.title)
-            if page is not None and 0 <= page < len(starts) and title:
-                found.append(Heading(starts[page], level, title))
-
-    try:
-        add(reader.outline, 1)
-    except (PyPdfError, *BROKEN):
-        return []  # an outline is a help, not a part of the text
+    Entries of one page stand in it in their order.
+    """
+    found = []
+    at: dict[int, int] = {}  # by page, where the last heading was found
+    lines: dict[int, list[tuple[int, str]]] = {}
+    for entry in outline:
+        page = entry.page - 1
+        if page not in lines:
+            lines[page] = _lines(texts[page])
+        start = _line_of(entry.title, lines[page], at.get(page, 0))
+        at[page] = max(at.get(page, 0), start)
+        found.append(Heading(starts[page] + at[page], entry.level, entry.title))
     return sorted(found, key=lambda heading: heading.start)
+
+
+def _lines(text: str) -> list[tuple[int, str]]:
+    """Return the offset of each line and its letters, those of the lines after it too."""
+    letters, offsets, offset = [], [], 0
+    for line in text.split("\n"):
+        letters.append(_letters(line))
+        offsets.append(offset)
+        offset += len(line) + 1
+    return [
+        (offset, "".join(letters[i : i + LOOKED_AT]))
+        for i, offset in enumerate(offsets)
+        if letters[i]
+    ]
+
+
+def _letters(text: str) -> str:
+    return NOT_LETTERS.sub("", text).casefold()
+
+
+def _line_of(title: str, lines: Sequence[tuple[int, str]], least: int) -> int:
+    """Return where a title's line begins, at or after ``least``; 0 if it is not found.
+
+    The line may have a number before it: "2.1 Results" has the title "Results", or the reverse.
+    """
+    wanted = _letters(title)
+    bare = wanted.lstrip("0123456789")
+    for offset, line in lines:
+        if offset >= least and wanted and line.startswith(wanted):
+            return offset
+    for offset, line in lines:
+        if offset >= least and bare and line.lstrip("0123456789").startswith(bare):
+            return offset
+    return 0

@@ -1,0 +1,71 @@
+"""What stands on a page but not in its text: values of form fields, and what annotations say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+DEEPEST = 32  # fields within fields
+MOST = 5000  # annotations of a page
+PUSHED = 1 << 16  # a field's flag: a button, which has no value
+SILENT = frozenset({"/Link", "/Popup", "/Widget"})  # their contents are for who cannot see them
+
+
+def notes_in(page: Any) -> str:  # noqa: ANN401 - pypdf's page
+    """Return a line for each form field that has a value and each annotation that says something.
+
+    A field's line is "name: value", an annotation's has its author before it. Nothing that a field
+    or annotation would do is done.
+    """
+    found: dict[str, None] = {}
+    annotations = _plain(page.get("/Annots")) or ()
+    for one in list(annotations)[:MOST] if isinstance(annotations, list) else ():
+        note = _plain(one)
+        if not isinstance(note, dict):
+            continue
+        kind = _plain(note.get("/Subtype"))
+        if kind == "/Widget":
+            said = _field(note)
+        elif kind in SILENT:
+            said = ""
+        else:
+            said = _text(note.get("/Contents"))
+            author = _text(note.get("/T"))
+            said = f"{author}: {said}" if said and author else said
+        if said:
+            found[said] = None
+    return "\n".join(found)
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a PDF has there
+    return value.get_object() if hasattr(value, "get_object") else value
+
+
+def _text(value: Any) -> str:  # noqa: ANN401
+    """Return a text, the name of a choice, or a list of them, in one line."""
+    value = _plain(value)
+    if isinstance(value, list):
+        return ", ".join(filter(None, map(_text, value[:100])))
+    if isinstance(value, bytes):
+        value = value.decode("latin-1")
+    return " ".join(value.split()).removeprefix("/") if isinstance(value, str) else ""
+
+
+def _field(widget: Any) -> str:  # noqa: ANN401
+    """Return a form field as "name: value", "" if it has none; a part of it may be its parent's."""
+    names: list[str] = []
+    value, flags, kind = "", None, None
+    at: Any = widget
+    for _ in range(DEEPEST):
+        if not isinstance(at, dict):
+            break
+        if name := _text(at.get("/T")):
+            names.append(name)
+        value = value or _text(at.get("/V"))
+        flags = _plain(at.get("/Ff")) if flags is None else flags
+        kind = kind or _plain(at.get("/FT"))
+        at = _plain(at.get("/Parent"))
+    is_button = kind == "/Btn"
+    if not value or (is_button and (value == "Off" or int(flags or 0) & PUSHED)):
+        return ""
+    label = _text(widget.get("/TU")) or ".".join(reversed(names))
+    return f"{label}: {value}" if label else value
