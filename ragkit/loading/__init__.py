@@ -9,7 +9,9 @@ from contextlib import suppress
 
 from ragkit.errors import LoadError
 from ragkit.loading.decoding import MARKS, decode, wide_without_mark
+from ragkit.loading.docx import docx
 from ragkit.loading.markup import markdown, restructured
+from ragkit.loading.packed import packed_type
 from ragkit.loading.pdf import is_pdf, pdf
 from ragkit.loading.reading import oversize, read
 from ragkit.loading.webpage import declared_encoding, webpage
@@ -26,7 +28,9 @@ SUFFIXES = {
     ".rst": "rst",
     **dict.fromkeys((".html", ".htm", ".xhtml"), "html"),
     ".pdf": "pdf",
+    **dict.fromkeys((".docx", ".docm", ".dotx", ".dotm"), "docx"),
 }
+PACKED = {"docx": docx}  # types that are ZIP files, which ``packed_type`` tells
 __all__ = ["BINARY_SUFFIXES", "document_type", "is_binary", "load", "oversize", "read"]
 BINARY_SUFFIXES = frozenset(
     f".{suffix}"
@@ -34,7 +38,7 @@ BINARY_SUFFIXES = frozenset(
         "png jpg jpeg gif bmp webp ico tif tiff heic avif psd mp3 wav flac ogg m4a aac mp4 mkv avi "
         "mov webm wmv zip gz bz2 xz zst 7z rar tar tgz jar war exe dll so dylib a o obj class pyc "
         "pyo wasm bin dat iso dmg deb rpm apk ttf otf woff woff2 eot sqlite sqlite3 db mdb parquet "
-        "feather npy npz pkl pt pth onnx gguf safetensors h5 faiss docx pptx xlsx doc ppt xls odt "
+        "feather npy npz pkl pt pth onnx gguf safetensors h5 faiss pptx xlsx doc ppt xls odt "
         "ods odp epub mobi"
     ).split()
 )
@@ -68,6 +72,8 @@ def is_binary(data: bytes, *, suffix: str) -> str:
     """
     if suffix == ".pdf" or is_pdf(data):
         return ""
+    if document_type(suffix) in PACKED or packed_type(data) in PACKED:
+        return ""
     for magic, name in MAGICS:
         if data.startswith(magic):
             return f"binary: {name}"
@@ -86,6 +92,10 @@ def load(data: bytes, *, suffix: str) -> Document:
     kind = document_type(suffix)
     if is_pdf(data):
         return pdf(data)
+    if packer := PACKED.get(packed_type(data)):
+        return packer(data)
+    if kind in PACKED:
+        raise LoadError(f"it is called {suffix} but is none", stage="parse", hint="is it complete?")
     if kind == "pdf":
         raise LoadError("it is called .pdf but is no PDF", stage="parse", hint="is it complete?")
     if kind == "html":
