@@ -148,7 +148,7 @@ class Packed:
         try:
             self._archive = zipfile.ZipFile(io.BytesIO(data))
         except BROKEN as error:
-            raise _damaged(what, error) from error
+            raise damaged(what, error) from error
         members = self._archive.infolist()
         unpacked = sum(member.file_size for member in members)
         if len(members) > MOST_MEMBERS:
@@ -184,7 +184,7 @@ class Packed:
         try:
             return self._archive.open(member)
         except BROKEN as error:
-            raise _damaged(self.what, error) from error
+            raise damaged(self.what, error) from error
 
     def read(self, name: str, most: int = MOST_PART) -> bytes:
         """Return a member's bytes.
@@ -196,7 +196,7 @@ class Packed:
             try:
                 data = member.read(most + 1)
             except BROKEN as error:
-                raise _damaged(self.what, error) from error
+                raise damaged(self.what, error) from error
         if len(data) > most:
             raise LoadError(
                 f"its part {name} has more than {most / 1e6:.0f} MB, too much for {self.what}",
@@ -227,6 +227,7 @@ class Packed:
         return self.open(name)
 
 
-def _damaged(what: str, error: BaseException) -> LoadError:
+def damaged(what: str, error: BaseException) -> LoadError:
+    """Return the error of a file that breaks off or contradicts itself."""
     told = f"{error}" or type(error).__name__
     return LoadError(f"{what} that is damaged: {told}", stage="parse", hint="is it complete?")

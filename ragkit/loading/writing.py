@@ -24,7 +24,8 @@ class Writer:
         self.lost: Counter[str] = Counter()  # what is counted in notes: "picture"
         self.notes: list[str] = []
         self._parts: list[str] = []
-        self._breaks = 0  # line ends before whatever comes next
+        self.next_place = ""  # begins with whatever is written next
+        self._breaks = 0  # line ends before it
 
     def block(self, text: str, *, heading: int = 0, title: str = "") -> None:
         """Write a paragraph; ``heading`` is its level if it is one, ``title`` its words if other.
@@ -45,9 +46,8 @@ class Writer:
         text = encodable(text.rstrip())
         if text:
             self._breaks = max(self._breaks, 1)
+            self.next_place = place or self.next_place
             self._write(text)
-            if place:
-                self.places.append((self.length - len(text), place))
 
     def end(self) -> None:
         """End a list or table: what follows is parted from it by a blank line."""
@@ -84,14 +84,17 @@ class Writer:
         title: str = "",
         fields: Iterable[tuple[str, str]] = (),
         pages_without_text: tuple[int, ...] = (),
+        title_by_heading: bool = True,
     ) -> Document:
-        """Return what was written; without a title the first heading is it."""
+        """Return what was written; without a title the first heading is it, unless said."""
         title = " ".join(encodable(title).split())
-        notes = (*self.notes, *(counted(n, what) for what, n in self.lost.items()))
+        if not title and title_by_heading and self.headings:
+            title = self.headings[0].title
+        notes = (*self.notes, *(counted(n, what) for what, n in self.lost.items() if n))
         return Document(
             text="".join(self._parts),
             type=kind,
-            title=title or next((heading.title for heading in self.headings), ""),
+            title=title,
             headings=tuple(sorted(self.headings, key=lambda heading: heading.start)),
             page_starts=tuple(self.page_starts),
             pages_without_text=pages_without_text,
@@ -106,6 +109,9 @@ class Writer:
             self._parts.append("\n" * self._breaks)
             self.length += self._breaks
         self._breaks = 0
+        if self.next_place:
+            self.places.append((self.length, self.next_place))
+            self.next_place = ""
         self._parts.append(text)
         self.length += len(text)
         if self.length > MOST_TEXT:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import IO
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -72,6 +73,7 @@ def not_xml(name: str, error: Exception) -> LoadError:
     return LoadError(f"{name} is not well-formed: {error}", stage="parse", hint="is it complete?")
 
 
+@lru_cache(4096)
 def local(tag: object) -> str:
     """Return a name without its namespace; a comment's or an instruction's is "".
 
