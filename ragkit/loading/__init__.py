@@ -13,6 +13,7 @@ from ragkit.loading.docx import docx
 from ragkit.loading.markup import markdown, restructured
 from ragkit.loading.packed import packed_type
 from ragkit.loading.pdf import is_pdf, pdf
+from ragkit.loading.pptx import pptx
 from ragkit.loading.reading import oversize, read
 from ragkit.loading.webpage import declared_encoding, webpage
 from ragkit.loading.xlsx import xlsx
@@ -31,8 +32,13 @@ SUFFIXES = {
     ".pdf": "pdf",
     **dict.fromkeys((".docx", ".docm", ".dotx", ".dotm"), "docx"),
     **dict.fromkeys((".xlsx", ".xlsm", ".xltx", ".xltm"), "xlsx"),
+    **dict.fromkeys((".pptx", ".pptm", ".ppsx", ".ppsm", ".potx", ".potm"), "pptx"),
 }
-PACKED = {"docx": docx, "xlsx": xlsx}  # types that are ZIP files, which ``packed_type`` tells
+PACKED = {
+    "docx": docx,
+    "pptx": pptx,
+    "xlsx": xlsx,
+}  # types that are ZIP files, which ``packed_type`` tells
 __all__ = ["BINARY_SUFFIXES", "document_type", "is_binary", "load", "oversize", "read"]
 BINARY_SUFFIXES = frozenset(
     f".{suffix}"
@@ -40,7 +46,7 @@ BINARY_SUFFIXES = frozenset(
         "png jpg jpeg gif bmp webp ico tif tiff heic avif psd mp3 wav flac ogg m4a aac mp4 mkv avi "
         "mov webm wmv zip gz bz2 xz zst 7z rar tar tgz jar war exe dll so dylib a o obj class pyc "
         "pyo wasm bin dat iso dmg deb rpm apk ttf otf woff woff2 eot sqlite sqlite3 db mdb parquet "
-        "feather npy npz pkl pt pth onnx gguf safetensors h5 faiss pptx doc ppt xls odt "
+        "feather npy npz pkl pt pth onnx gguf safetensors h5 faiss doc ppt xls odt "
         "ods odp epub mobi"
     ).split()
 )
