@@ -12,13 +12,16 @@ from dataclasses import dataclass, replace
 
 from ragkit.loading import kinds
 from ragkit.loading.decoding import MARKS, decode, wide_without_mark
+from ragkit.loading.docx import docx
 from ragkit.loading.json_text import json_lines, json_paths
 from ragkit.loading.keyed import ini_sections, toml_paths, yaml_paths
 from ragkit.loading.markup import markdown, restructured
 from ragkit.loading.pdf import pdf
+from ragkit.loading.pptx import pptx
 from ragkit.loading.reading import oversize, read
 from ragkit.loading.tabular import table
 from ragkit.loading.webpage import declared_encoding, webpage
+from ragkit.loading.xlsx import xlsx
 from ragkit.types import Document
 
 __all__ = ["BINARY_SUFFIXES", "document_type", "is_binary", "load", "oversize", "read", "told_type"]
@@ -57,6 +60,9 @@ FORMATS = (
     Format("ini", "ini cfg conf", _text(ini_sections)),
     Format("html", "html htm xhtml", lambda data: webpage(*_decode_page(data))),
     Format("pdf", "pdf", pdf, is_text=False),
+    Format("docx", "docx docm dotx dotm", docx, is_text=False),
+    Format("xlsx", "xlsx xlsm xltx xltm", xlsx, is_text=False),
+    Format("pptx", "pptx pptm ppsx ppsm potx potm", pptx, is_text=False),
 )
 READERS = {row.type: row for row in FORMATS}
 SUFFIXES = {f".{suffix}": row.type for row in FORMATS for suffix in row.suffixes.split()}

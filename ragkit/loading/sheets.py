@@ -1,0 +1,143 @@
+"""Rows of a sheet as text: each with its columns' names, so that a row says what it means alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from ragkit.loading.writing import BETWEEN_CELLS, Writer, counted
+
+LONG_NAME = 100  # characters: longer text in a first row is no name of a column
+MOST_COLUMNS = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What a cell shows."""
+
+    text: str
+    is_text: bool = True  # no number, date or truth value
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The cells of a row that show anything."""
+
+    number: int  # from 1, as the program shows it
+    cells: dict[int, Cell]  # by column, from 1
+    spans: dict[int, int] = field(default_factory=dict)  # column -> last one that it is merged with
+    after: tuple[str, ...] = ()  # lines that belong to the row, such as comments
+    names: dict[int, str] = field(default_factory=dict)  # column -> its name, from this row on
+
+
+def write_sheet(writer: Writer, name: str, rows: Iterable[Row]) -> None:
+    """Write a sheet: its name as a heading, a line a row, the place of each such as "!Sheet1:17".
+
+    A row of names is written as it stands, the rows below it as "Name: Bolt | Price: 3". A row is
+    taken for one if it is the first or stands apart (a blank row or a title line is above it), has
+    two or more cells, all of them short, different text, and a row right below; where names are
+    known already, that row has to hold a number. A format's own word (``Row.names``) counts more.
+    """
+    table = _Table()
+    began = False
+    for row, following in _with_next(row for row in rows if row.cells or row.after):
+        place = f"!{name}:{row.number}"
+        if not began:
+            writer.next_place = place
+            writer.block(name, heading=1)
+            began = True
+        for text in (*((table.line(row, following),) if row.cells else ()), *row.after):
+            writer.line(text, place=place)
+            place = ""
+    writer.end()
+
+
+def _with_next(rows: Iterator[Row]) -> Iterator[tuple[Row, Row | None]]:
+    before = next(rows, None)
+    for row in rows:
+        if before is not None:
+            yield before, row
+        before = row
+    if before is not None:
+        yield before, None
+
+
+class _Table:
+    """The names of the columns at the row in hand."""
+
+    def __init__(self) -> None:
+        self.names: dict[int, str] = {}
+        self.is_stated = False  # the names are the format's own word
+        self.last = -1  # the last row's number
+        self.apart = True  # nothing, or a title line, is above
+        self.groups: dict[int, str] = {}  # names in the row above that span columns below
+
+    def line(self, row: Row, following: Row | None) -> str:
+        apart = self.apart or row.number > self.last + 1
+        self.last, self.apart = row.number, len(row.cells) == 1
+        groups, self.groups = self.groups, {}
+        if row.names:
+            self.names = {**self.names, **row.names}
+            self.is_stated = True
+            return _plain(row)
+        if groups and _all_text(row):
+            own = {at: cell.text for at, cell in row.cells.items()}
+            self.names = {at: _joined(groups.get(at, ""), own.get(at, "")) for at in groups | own}
+            return _plain(row)
+        if apart and not self.is_stated and self._is_header(row, following):
+            self.names = {
+                column: _folded(cell.text)
+                for at, cell in row.cells.items()
+                for column in range(at, min(row.spans.get(at, at), MOST_COLUMNS) + 1)
+            }
+            self.groups = self.names if row.spans else {}
+            return _plain(row)
+        return BETWEEN_CELLS.join(
+            _joined_pair(self.names.get(at, ""), _folded(cell.text))
+            for at, cell in sorted(row.cells.items())
+        )
+
+    def _is_header(self, row: Row, following: Row | None) -> bool:
+        texts = [cell.text for cell in row.cells.values()]
+        return (
+            len(texts) > 1
+            and _all_text(row)
+            and len({*texts}) == len(texts)
+            and max(map(len, texts)) <= LONG_NAME
+            and following is not None
+            and following.number == row.number + 1
+            and (len(following.cells) > 1 or len(texts) == 2)
+            and not (self.names and _all_text(following))
+        )
+
+
+def _all_text(row: Row) -> bool:
+    return all(cell.is_text for cell in row.cells.values())
+
+
+def _plain(row: Row) -> str:
+    return BETWEEN_CELLS.join(_folded(cell.text) for _, cell in sorted(row.cells.items()))
+
+
+def _joined(group: str, name: str) -> str:
+    return group if name == group else f"{group} {_folded(name)}".strip()
+
+
+def _joined_pair(name: str, text: str) -> str:
+    return f"{name}: {text}" if name else text
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.split())
+
+
+def hidden_note(sheet: str, rows: int, columns: int) -> str:
+    """Return what is said of hidden rows and columns, which are read like the rest.
+
+    >>> hidden_note("Parts", 2, 0)
+    'sheet Parts: 2 hidden rows are read too'
+    """
+    told = [counted(n, what) for n, what in ((rows, "hidden row"), (columns, "hidden column")) if n]
+    if not told:
+        return ""
+    return f"sheet {sheet}: {' and '.join(told)} {'is' if rows + columns == 1 else 'are'} read too"
