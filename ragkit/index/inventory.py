@@ -12,6 +12,7 @@ from ragkit.index.binding import misled
 from ragkit.index.caches import damages as cache_damages
 from ragkit.index.caches import lagging as cache_lag
 from ragkit.index.folder import Index
+from ragkit.index.unpacking import ARCHIVE
 from ragkit.loading.pdf import BETWEEN
 from ragkit.types import Listed, Status
 
@@ -76,7 +77,7 @@ def listing(index: Index) -> list[Listed]:
         is_partial = content.pages_without_text or source.content in waiting
         if path in outdated:
             state = "stale"
-        elif not chunks:
+        elif not chunks and content.type != ARCHIVE.type:
             state = "empty"
         else:
             state = "partial" if is_partial else "indexed"
