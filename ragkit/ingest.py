@@ -19,18 +19,19 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from ragkit.catalog import UNKNOWN, Source, digest_of
+from ragkit.catalog import UNKNOWN, Source, digest_of, holders, is_below
 from ragkit.chunking import text_in_context
 from ragkit.embedding.checked import embed_checked
 from ragkit.embedding.requests import BATCH_TEXTS, finish, is_done, pool_for
 from ragkit.errors import IndexDamagedError, LoadError, OllamaError, RagkitError
 from ragkit.index.caches import publish
 from ragkit.index.folder import PACE, Index
-from ragkit.index.survey import OWN_LOADERS, SAME_TICK_NS, Survey, is_below, survey
+from ragkit.index.survey import OWN_LOADERS, SAME_TICK_NS, Survey, survey
 from ragkit.index.tally import Tally, in_parts, without_vectors
+from ragkit.index.unpacking import Unpacker
 from ragkit.loading import read as read_bytes
 from ragkit.loading.own import BUILT_IN, Loaders
-from ragkit.loading.walk import Found
+from ragkit.loading.walk import Found, Held
 from ragkit.protocols import Chunker, Embedder
 from ragkit.text.languages import detect
 from ragkit.text.tokens import estimate_tokens
@@ -105,8 +106,8 @@ def ingest(
             index.catalog.failures.put(failure)
     pool = pool_for(embedder)
     try:
-        for found in surveyed.fresh:
-            yield run.tally.progress("read", index.stored_path(found.path))
+        for found in run.unpacked():
+            yield run.tally.progress("read", run.stored_path(found))
             run.take(found)
             if run.batch.is_full:
                 yield from run.hand_over(pool)
@@ -197,9 +198,32 @@ class _Run:
 
     # -- reading
 
+    def unpacked(self) -> Iterator[Found]:
+        """Yield the files to read, of archives their members first."""
+        unpack = Unpacker(
+            self.index.stored_path,
+            self.loaders,
+            self.max_file_bytes,
+            self.surveyed.members,
+            self.surveyed.only,
+            self.surveyed.lost,
+        )
+        for fresh in self.surveyed.fresh:
+            for found in unpack(fresh):
+                if isinstance(found, Skipped):
+                    self.tally.passed_over(found)
+                else:
+                    if found.path != fresh.path:
+                        self.tally.met(found.size)
+                    yield found
+
+    def stored_path(self, found: Found) -> str:
+        """Return a file's path as the catalog keeps it."""
+        return found.name or self.index.stored_path(found.path)
+
     def take(self, found: Found) -> None:
         """Read a file, cut it, and add it to the batch in hand; or say why not."""
-        path = self.index.stored_path(found.path)
+        path = self.stored_path(found)
         self.tally.took(found.size)
         seen_ns = time.time_ns()
         try:
@@ -228,20 +252,28 @@ class _Run:
     def _read(self, path: str, found: Found) -> _Read | None:
         """Return what a file holds, None if it is binary."""
         seen_ns = time.time_ns()
-        data = read_bytes(found.path, self.max_file_bytes)
+        held = found.held or Held(read_bytes(found.path, self.max_file_bytes))
+        if held.error:
+            raise held.error
+        data = held.data
         suffix = PurePosixPath(path).suffix.lower()
+        if held.document:
+            read = _Read(path, found, seen_ns, digest_of(data))
+            self._cut(read, held.document)
+            return read
         if reason := self.loaders.is_binary(data, suffix=suffix):
             self._skip(Skipped(path, reason))
             return None
         read = _Read(path, found, seen_ns, digest_of(data))
-        if not self.reread:
+        is_new = self.reread or held.members is not None  # such a one is written after its members
+        if not is_new:
             read.content = self.index.catalog.texts.content_of_file(
                 read.digest, self.loaders.type_of(suffix, data)
             )
             if read.content is not None:
                 return read
         document = self.loaders.load(data, suffix=suffix)
-        if not self.reread:
+        if not is_new:
             read.content = self.index.catalog.texts.content_of_text(document)
         if read.content is None:
             self._cut(read, document)
@@ -367,12 +399,24 @@ class _Run:
             ),
             keep=keep,
         )
+        if gone := self._no_longer_in(read):
+            catalog.texts.remove_sources(gone, keep=keep)
+            self.tally.removed(len(gone))
         known = self.surveyed.sources.get(read.path)
         same = known is not None and known.digest == read.digest and not self.reread
         kind = "new" if known is None else "unchanged" if same else "changed"
         self.tally.stored(read.path, kind, read.document, len(read.chunks))
         self.unpublished += len(read.chunks)
         self._tell(read)
+
+    def _no_longer_in(self, read: _Read) -> list[str]:
+        """Return the members that a file on disk had, and has no more."""
+        if any(path in self.surveyed.members for path in holders(read.path)):
+            return []  # told by what that lies in
+        held = read.found.held
+        members = held.members if held and held.members is not None else frozenset[str]()
+        known = self.surveyed.members.get(read.path, ())
+        return [path for path in known if path not in members and path in self.surveyed.sources]
 
     def _tell(self, read: _Read) -> None:
         """Say which passages and pages a file lacks, and which passage is in several parts."""
@@ -416,7 +460,8 @@ class _Run:
         self.tally.skipped(skipped)
         self._store_known()
         with self.index.catalog.transaction():
-            self.index.catalog.texts.remove_sources([skipped.path])
+            gone = self.surveyed.members.get(skipped.path, ())
+            self.index.catalog.texts.remove_sources([skipped.path, *gone])
             self.index.catalog.failures.clear([skipped.path])
 
     def remove_vanished(self, roots: Sequence[str]) -> None:

@@ -12,13 +12,22 @@ from pathlib import Path
 
 import numpy as np
 
-from ragkit.catalog import FILE, Salvaged, is_cut_short, is_marked_as_written, salvage
+from ragkit.catalog import (
+    FILE,
+    Salvaged,
+    holders,
+    is_below,
+    is_cut_short,
+    is_marked_as_written,
+    salvage,
+)
 from ragkit.errors import IndexDamagedError, IndexWriteError, RagkitError
 from ragkit.index.binding import misled
 from ragkit.index.caches import drop_damaged, lagging
 from ragkit.index.folder import Index, Maker, require_folder
 from ragkit.index.inventory import damages
-from ragkit.index.survey import Survey, is_below, survey
+from ragkit.index.survey import Survey, survey
+from ragkit.index.unpacking import ARCHIVE
 from ragkit.ingest import ingest
 from ragkit.protocols import Chunker
 from ragkit.types import Embedded, FloatMatrix, FloatVector, Progress, Repaired
@@ -169,10 +178,16 @@ def _mended_rows(index: Index, salvaged: Salvaged | None) -> tuple[set[str], lis
     for content in {*torn, *mending.damaged_contents()}:
         homes = mending.homes(content)
         wanted.update(homes)
-        if any(_is_readable(index.full_path(path)) for path in homes) or not homes:
+        if any(_is_readable(_on_disk(index, path)) for path in homes) or not homes:
             mending.drop(content)
         else:
             mending.keep_what_is_whole(content)
+    holding = {holder for path in wanted for holder in holders(path)}
+    if bad:  # they may have been members of any
+        archives = catalog.texts.types_like(ARCHIVE.type)
+        holding |= {holder for path in sources for holder in holders(path)}
+        holding |= {path for path, source in sources.items() if source.content in archives}
+    catalog.texts.remove_sources(holding)  # so that they are opened again
     lacking = catalog.texts.chunks_of_vectors(mending.lacking_vectors(index.maker.dim))
     for chunk in {id_ for ids in lacking.values() for id_ in ids}:
         catalog.texts.forget_vector(chunk)
@@ -186,15 +201,17 @@ def _to_read(index: Index, wanted: set[str], *, every: bool) -> Survey:
     """Find the files to read: those at ``wanted``, and with ``every`` all that are not known."""
     roots = index.catalog.ledger.roots()
     outside = [path for path in wanted if not any(is_below(path, root) for root in roots)]
-    places = [index.full_path(path) for path in [*roots, *sorted(outside)]]
+    places = [*map(index.full_path, roots), *sorted({_on_disk(index, path) for path in outside})]
     found = survey(index, places, stored=index.stored_path)
     fresh = {index.stored_path(file.path): file for file in found.fresh}
     chosen = tuple(
         file
         for path, file in fresh.items()
-        if path in wanted or (every and path not in found.sources)
+        if path in wanted
+        or (every and path not in found.sources)
+        or any(is_below(member, path) for member in wanted)
     )
-    return Survey(chosen, (), (), (), (), found.sources, (), (), ())
+    return Survey(chosen, (), (), (), (), found.sources, (), (), (), members=found.members)
 
 
 def _waiting(index: Index) -> dict[str, int]:
@@ -202,6 +219,11 @@ def _waiting(index: Index) -> dict[str, int]:
     waiting = index.catalog.texts.waiting()
     homes = {content: index.catalog.mending.homes(content) for content in waiting}
     return {path: waiting[content] for content, paths in homes.items() for path in paths}
+
+
+def _on_disk(index: Index, path: str) -> Path:
+    """Return the file that has a source, an archive for its members."""
+    return index.full_path(next(holders(path), path))
 
 
 def _is_readable(file: Path) -> bool:

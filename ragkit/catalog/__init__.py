@@ -8,6 +8,7 @@ Writes are transactions; a reader sees one snapshot.
 * ``vectors``: by digest of embedder and embedded text
 * ``ledger``: ``roots``, ``caches`` (the files made from it), ``removed`` (chunks that the lexical
   cache still has), ``meta``
+* ``paths``: how paths are stored, those of members of archives too
 * ``failures``: files and pages that could not be read
 * ``logs``: whether all of a log is seen
 * ``mending``: taking damaged rows out of the others' way
@@ -21,6 +22,7 @@ from ragkit.catalog.database import FILE, FORMAT, UNFINISHED, digest_of, is_mark
 from ragkit.catalog.failures import UNKNOWN, stale
 from ragkit.catalog.ledger import CacheRecord
 from ragkit.catalog.logs import is_cut_short
+from ragkit.catalog.paths import INSIDE, above, holders, is_below, is_by_name
 from ragkit.catalog.replacing import is_outdated, renew, roots_of
 from ragkit.catalog.rows import Content, Source, StoredChunk
 from ragkit.catalog.salvage import Salvaged, salvage
@@ -28,6 +30,7 @@ from ragkit.catalog.salvage import Salvaged, salvage
 __all__ = [
     "FILE",
     "FORMAT",
+    "INSIDE",
     "UNFINISHED",
     "UNKNOWN",
     "CacheRecord",
@@ -36,7 +39,11 @@ __all__ = [
     "Salvaged",
     "Source",
     "StoredChunk",
+    "above",
     "digest_of",
+    "holders",
+    "is_below",
+    "is_by_name",
     "is_cut_short",
     "is_marked_as_written",
     "is_outdated",

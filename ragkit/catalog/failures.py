@@ -7,10 +7,10 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
 from typing import Any
 
 from ragkit.catalog.database import seal_of
+from ragkit.catalog.paths import above
 from ragkit.errors import IndexDamagedError
 from ragkit.types import Failure
 
@@ -126,8 +126,10 @@ def stale(paths: Iterable[str], failures: Iterable[Failure]) -> set[str]:
     >>> sorted(stale(["a/b.md", "a/c.md", "d.md"], [Failure("a", "read", "not mounted")]))
     ['a/b.md', 'a/c.md']
     """
-    failed = {one.path for one in failures if one.page is None and one.stage != "embed"}
-    if not failed:
+    failures = [one for one in failures if one.page is None and one.stage != "embed"]
+    if not failures:
         return set()
-    places = {path: (path, *map(str, PurePosixPath(path).parents)) for path in paths}
-    return {path for path, above in places.items() if not failed.isdisjoint(above)}
+    failed = {one.path for one in failures}
+    # Where an archive breaks off each member that is behind that has a failure of its own.
+    wholly = {one.path for one in failures if one.stage != "unpack"}
+    return {path for path in paths if path in failed or not wholly.isdisjoint(above(path))}

@@ -15,6 +15,7 @@ from ragkit.index.binding import misled
 from ragkit.index.caches import damages as cache_damages
 from ragkit.index.caches import lagging as cache_lag
 from ragkit.index.folder import Index
+from ragkit.index.unpacking import ARCHIVE
 from ragkit.loading.pdf import BETWEEN
 from ragkit.types import Listed, Status
 from ragkit.where import Described, Where
@@ -99,7 +100,7 @@ def listing(
         is_partial = content.pages_without_text or content.id in waiting
         if path in outdated:
             state = "stale"
-        elif not chunks:
+        elif not chunks and content.type != ARCHIVE.type:
             state = "empty"
         else:
             state = "partial" if is_partial else "indexed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from ragkit.catalog import digest_of
@@ -11,11 +12,13 @@ from ragkit.chunking import text_in_context
 from ragkit.errors import LoadError
 from ragkit.index.folder import Index
 from ragkit.index.survey import Survey
+from ragkit.index.unpacking import Unpacker
 from ragkit.loading import read
 from ragkit.loading.own import BUILT_IN, Loaders
-from ragkit.loading.walk import Found
+from ragkit.loading.walk import Found, Held
 from ragkit.protocols import Chunker
 from ragkit.text.tokens import estimate_tokens
+from ragkit.types import Skipped
 
 SAMPLE_TEXTS = 16  # tried to find out how long all would take
 
@@ -65,10 +68,44 @@ def plan(
         if failed.page is None:
             yield Planned(failed.path, "fail", f"{failed.reason}: not read again as it is")
     seen: set[bytes] = set()  # the texts that an earlier file has
-    for found in surveyed.fresh:
-        path = stored(found.path)
-        action = "changed" if path in surveyed.sources else "new"
-        yield _read(found, path, action, index, chunker, max_file_bytes, loaders, seen)
+    unpack = Unpacker(
+        stored, loaders, max_file_bytes, surveyed.members, surveyed.only, surveyed.lost
+    )
+    read = partial(
+        _read,
+        index=index,
+        chunker=chunker,
+        max_file_bytes=max_file_bytes,
+        loaders=loaders,
+        seen=seen,
+    )
+    for fresh in surveyed.fresh:
+        yield from _fresh(fresh, surveyed, stored, unpack, read)
+
+
+def _fresh(
+    fresh: Found,
+    surveyed: Survey,
+    stored: Callable[[str | Path], str],
+    unpack: Unpacker,
+    read: Callable[[Found, str, str], Planned],
+) -> Iterator[Planned]:
+    """Yield what would be done with a new or changed file, and with its members if it has any."""
+    gone = set(surveyed.members.get(stored(fresh.path), ()))
+    for found in unpack(fresh):
+        if isinstance(found, Skipped):
+            yield Planned(found.path, "skip", found.reason)
+            continue
+        path = found.name or stored(found.path)
+        known = surveyed.sources.get(path)
+        if found.path == fresh.path and found.held:
+            gone -= gone if found.held.error else (found.held.members or set())
+        if found.held and known and digest_of(found.held.data) == known.digest:
+            yield Planned(path, "unchanged")
+        else:
+            yield read(found, path, "changed" if known else "new")
+    for path in sorted(gone & surveyed.sources.keys()):
+        yield Planned(path, "remove", "no longer in its archive")
 
 
 def _read(
@@ -83,7 +120,12 @@ def _read(
 ) -> Planned:
     suffix = PurePosixPath(path).suffix.lower()
     try:
-        data = read(found.path, max_file_bytes)
+        held = found.held or Held(read(found.path, max_file_bytes))
+        if held.error:
+            raise held.error
+        if held.document:
+            return Planned(path, action, size=found.size)
+        data = held.data
         if reason := loaders.is_binary(data, suffix=suffix):
             return Planned(path, "skip", reason)
         document = loaders.load(data, suffix=suffix)

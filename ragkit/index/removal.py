@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ragkit.catalog import is_below
 from ragkit.errors import NoSuchPathError
 from ragkit.index.caches import publish
 from ragkit.index.folder import Index
-from ragkit.index.survey import is_below
 
 
 def remove(index: Index, paths: Sequence[Path]) -> list[str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os.path import splitext
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from ragkit.catalog import Source
+from ragkit.catalog import Source, above, holders, is_below
 from ragkit.errors import NoSuchPathError, NothingFoundError
 from ragkit.index.folder import RENEWED, Index
 from ragkit.loading.own import BUILT_IN, OWN, Loaders
@@ -40,6 +40,9 @@ class Survey:
     stays: tuple[str, ...] = ()  # stored paths below roots that are gone or empty, unless pruned
     pruned: tuple[str, ...] = ()  # stored paths of roots that are gone, to forget
     remembered: tuple[Failure, ...] = ()  # of files and pages that are as they were: not read again
+    members: Mapping[str, list[str]] = field(default_factory=dict)  # known ones, by what holds them
+    only: Callable[[str], bool] | None = None  # whether a member is to be read; None: all are
+    lost: Mapping[str, str] = field(default_factory=dict)  # what to say of files of a suffix
 
 
 def require(
@@ -66,6 +69,19 @@ def require(
                 f"no such file or folder: {root}; the index holds {count} files from there",
                 hint="if it is gone for good: ragkit ingest --prune " + shlex.quote(str(root)),
             )
+
+
+def on_disk(path: Path) -> Path:
+    """Return the file that is meant by a path: of a member, that is what holds it.
+
+    >>> on_disk(Path("docs/a.md")).as_posix()
+    'docs/a.md'
+    """
+    if not path.exists():
+        for holder in map(Path, holders(path.as_posix())):
+            if holder.is_file():
+                return holder
+    return path
 
 
 def held_below(index: Index, path: Path) -> int:
@@ -130,6 +146,7 @@ def survey(
         loaders=loaders,
         reread=reread,
         retry_failed=retry_failed,
+        is_damaged=bool(damaged),
     )
     walked: list[str] = []
     bare: list[str] = []  # roots that are empty: it may be a disk that is not mounted
@@ -172,6 +189,9 @@ def survey(
         () if prune else tuple(sorted(kept)),
         tuple(unmounted) if prune else (),
         before.still(look.unchanged),
+        look.members,
+        look.is_wanted if retry_failed else None,
+        {suffix: NOT_AT_HAND.format(suffix) for suffix in look.lost},
     )
 
 
@@ -188,7 +208,12 @@ class _Look:
         loaders: Loaders,
         reread: bool,
         retry_failed: bool,
+        is_damaged: bool,
     ) -> None:
+        self.members: dict[str, list[str]] = {}  # of archives, and of mails with attachments
+        for known in {*sources, *before.paths}:
+            for path in holders(known):
+                self.members.setdefault(path, []).append(known)
         self.fresh: list[Found] = []
         self.unchanged: list[str] = []
         self.skipped: list[Skipped] = []
@@ -202,7 +227,9 @@ class _Look:
         self._again = reread or retry_failed
         self._only_failed = retry_failed
         self._kinds = _read_by_own(index, sources, loaders)
-        self._lost = {_suffix(path) for path in self._kinds} - loaders.own.keys()
+        self.lost = {_suffix(path) for path in self._kinds} - loaders.own.keys()
+        self._is_damaged = is_damaged  # then what lacks a member does not show it
+        self._changed: set[str] = set()  # archives of which all members are to be read
 
     def below(self, root: Path) -> bool:
         """Sort the files at or below a root; say whether anything is there, hidden files apart."""
@@ -222,22 +249,56 @@ class _Look:
 
     def _sort(self, found: Found, path: str) -> None:
         suffix = _suffix(path)
-        is_lost = suffix in self._lost
+        is_lost = suffix in self.lost
         if self._loaders.is_binary_by_name(suffix) and not is_lost:
             self.skipped.append(Skipped(path, "binary, by its name"))
             return
-        self.seen.add(path)
+        members = self.members.get(path, [])
+        self.seen.update((path, *members))
         if self._only_failed and not self._before.failed(path):
             return
-        if not self._again and self._before.gave_up(found, path):
+        is_again = self._again or not all(map(self._is_settled, members))
+        if not is_again and self._before.gave_up(found, path):
             self._before.remembered.add(path)
-        elif not self._again and self._is_as_read(found, path, suffix):
+            self._keep(members)
+        elif not is_again and self._is_as_read(found, path, suffix):
             self.unchanged.append(path)
+            self._keep(members)
         elif is_lost:
             reason = NOT_AT_HAND.format(suffix)
             self.failed.append(Failure(path, "read", reason, permanent=False))
         else:
             self.fresh.append(found)
+            if not self._is_as_read(found, path, suffix):
+                self._changed.add(path)
+
+    def _keep(self, members: Sequence[str]) -> None:
+        """Sort the members of a file that is as it was."""
+        for path in members:
+            if path in self._before.given_up:
+                self._before.remembered.add(path)
+            else:
+                self.unchanged.append(path)
+
+    def _is_settled(self, member: str) -> bool:
+        """Say whether a member needs no reading as long as its archive is what it was."""
+        if member in self._before.files:
+            return member in self._before.given_up
+        source = self._sources.get(member)
+        suffix = _suffix(member)
+        is_own = suffix in self._loaders.own
+        return not (
+            source is None
+            or self._is_damaged
+            or not source.digest  # a repair wants it to be read
+            or source.content in self._waiting
+            or (is_own and self._kinds.get(member) != self._loaders.type_of(suffix))
+        )
+
+    def is_wanted(self, member: str) -> bool:
+        """Say whether a member is to be read where only what failed is."""
+        archive = next((path for path in holders(member) if path in self._changed), None)
+        return archive is not None or self._before.failed(member)
 
     def _is_as_read(self, found: Found, path: str, suffix: str) -> bool:
         source = self._sources.get(path)
@@ -246,7 +307,7 @@ class _Look:
             source is not None
             and source.content not in self._waiting
             and (not is_own or self._kinds.get(path) == self._loaders.type_of(suffix))
-            and _same(found, source, tick_ns=0 if suffix in self._lost else SAME_TICK_NS)
+            and _same(found, source, tick_ns=0 if suffix in self.lost else SAME_TICK_NS)
         )
 
 
@@ -291,6 +352,8 @@ class _Before:
 
     failures: list[Failure]
     paths: set[str]
+    files: set[str]  # those of them that failed as a whole
+    holding: set[str]  # archives that have members which failed
     given_up: dict[str, tuple[int, int]]  # size and time of files that failed for good
     remembered: set[str] = field(default_factory=set)  # those of them that are as they were
 
@@ -298,15 +361,16 @@ class _Before:
     def of(cls, index: Index | None) -> _Before:
         """Return what an index knows of it."""
         if index is None:
-            return cls([], set(), {})
+            return cls([], set(), set(), set(), {})
         failures = index.catalog.failures.intact()
         paths = {failure.path for failure in failures}
-        return cls(failures, paths, index.catalog.failures.given_up())
+        files = {failure.path for failure in failures if failure.page is None}
+        holding = {path for known in paths for path in holders(known)}
+        return cls(failures, paths, files, holding, index.catalog.failures.given_up())
 
     def failed(self, path: str) -> bool:
-        """Say whether a file failed, or a folder that it lies in."""
-        above = map(str, PurePosixPath(path).parents)
-        return path in self.paths or any(folder in self.paths for folder in above)
+        """Say whether a file failed, or what it lies in, or what lies in it."""
+        return path in self.paths or path in self.holding or not self.paths.isdisjoint(above(path))
 
     def gave_up(self, found: Found, path: str) -> bool:
         """Say whether a file failed for good, and is as it was then."""
@@ -332,10 +396,3 @@ def _same(found: Found, known: Source, *, tick_ns: int) -> bool:
         and found.mtime_ns == known.mtime_ns
         and found.mtime_ns + tick_ns < known.seen_ns
     )
-
-
-def is_below(path: str, folder: str) -> bool:
-    """Say whether a stored path is ``folder`` or lies below it; "." is the index's own base."""
-    if folder == ".":
-        return not PurePosixPath(path).is_absolute() and not path.startswith("../")
-    return path == folder or path.startswith(folder.rstrip("/") + "/")

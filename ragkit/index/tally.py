@@ -76,9 +76,15 @@ class Tally:
         self._texts_done += of
         self.report = replace(self.report, embedded=self.report.embedded + count)
 
+    def met(self, size: int) -> None:
+        """Count a file of ``size`` bytes that was found in another one."""
+        self._files_total += 1
+        self._bytes_total += size
+        self.report = replace(self.report, files=self.report.files + 1)
+
     def removed(self, count: int) -> None:
-        """Say how many files left the index."""
-        self.report = replace(self.report, removed=count)
+        """Count files that left the index."""
+        self.report = replace(self.report, removed=self.report.removed + count)
 
     def failed(self, failure: Failure) -> None:
         """Add a failure."""
@@ -88,6 +94,10 @@ class Tally:
         """Add a file that turned out to be none to read."""
         files, others = self.report.files - 1, self.report.skipped
         self.report = replace(self.report, files=files, skipped=(*others, skipped))
+
+    def passed_over(self, skipped: Skipped) -> None:
+        """Add a member of a file that is not read."""
+        self.report = replace(self.report, skipped=(*self.report.skipped, skipped))
 
     def noted(self, path: str, note: str) -> None:
         """Add what is to be said of a file."""

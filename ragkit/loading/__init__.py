@@ -70,7 +70,7 @@ BINARY_SUFFIXES = frozenset(  # what has a row above is opened all the same
     f".{suffix}"
     for suffix in (
         "png jpg jpeg gif bmp webp ico tif tiff heic avif psd mp3 wav flac ogg m4a aac mp4 mkv avi "
-        "mov webm wmv zip gz bz2 xz zst 7z rar tar tgz jar war exe dll so dylib a o obj class pyc "
+        "mov webm wmv zst 7z rar jar war exe dll so dylib a o obj class pyc "
         "pyo wasm bin dat iso dmg deb rpm apk ttf otf woff woff2 eot sqlite sqlite3 db mdb parquet "
         "feather npy npz pkl pt pth onnx gguf safetensors h5 faiss docx pptx xlsx odt "
         "ods odp epub mobi"

@@ -19,6 +19,21 @@ def oversize(size: int, limit: int) -> str:
     return f"{size / 1e6:.0f} MB is more than the limit of {limit / 1e6:.0f} MB" * (size > limit)
 
 
+def beginning(path: str, size: int) -> bytes:
+    """Return the first bytes of a file, none if it is no regular file any more.
+
+    Raises:
+        OSError: it is gone, or cannot be read.
+    """
+    with open(path, "rb", opener=_opened) as file:
+        is_file = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+        return file.read(size) if is_file else b""
+
+
+def _opened(name: str, flags: int) -> int:
+    return os.open(name, flags | NO_WAITING)
+
+
 def read(path: str, limit: int) -> bytes:
     """Return the bytes of a file of at most ``limit`` bytes, also one that grows meanwhile.
 
@@ -26,7 +41,7 @@ def read(path: str, limit: int) -> bytes:
         LoadError: it is larger, or no regular file (any more).
         OSError: it is gone, or cannot be read.
     """
-    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | NO_WAITING)) as file:
+    with open(path, "rb", opener=_opened) as file:
         state = os.fstat(file.fileno())
         if not stat.S_ISREG(state.st_mode):
             raise LoadError("not a regular file any more")

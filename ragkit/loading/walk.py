@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ragkit.types import Failure, Skipped
+from ragkit.errors import LoadError
+from ragkit.types import Document, Failure, Skipped
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -30,12 +31,24 @@ ELSEWHERE = "a folder that is read under another name: links lead to it"
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """What is in memory of a file that is not to be read from disk."""
+
+    data: bytes
+    error: LoadError | None = None  # why it cannot be read
+    document: Document | None = None  # what it is, without being loaded
+    members: frozenset[str] | None = None  # stored paths of what it holds; None if it holds none
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """A file to read."""
 
     path: str
     size: int  # bytes
     mtime_ns: int
+    name: str = ""  # its stored path, where that does not follow from ``path``
+    held: Held | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -259,9 +259,9 @@ class Writing:
                     "retry_failed reads only what failed, reread and reindex all files",
                     hint="leave one of them out",
                 )
-        from ragkit.index.survey import held_below, require, roots_to_walk
+        from ragkit.index.survey import held_below, on_disk, require, roots_to_walk
 
-        given = [Path(path) for path in paths]
+        given = [on_disk(Path(path)) for path in paths]
         if given and not is_there(self._home):
             require(given)
             return given

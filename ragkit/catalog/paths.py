@@ -1,0 +1,62 @@
+"""Stored paths: those of files, and of what lies in files.
+
+A member of an archive and an attachment of a mail have the path of their file, then "!/", then
+their own: ``docs/a.zip!/b/c.md``. What was given by name and lies in no folder, such as a page of
+the web, has its address: no path of a file has "//" in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+INSIDE = "!/"
+BY_NAME = "://"
+
+
+def above(path: str) -> Iterator[str]:
+    """Yield the folders and archives that a stored path lies in, the nearest first.
+
+    >>> list(above("docs/a.zip!/b.md"))
+    ['docs/a.zip!', 'docs/a.zip', 'docs', '.']
+    """
+    for folder in map(str, PurePosixPath(path).parents):
+        yield folder
+        if folder.endswith("!"):
+            yield folder[:-1]
+
+
+def holders(path: str) -> Iterator[str]:
+    """Yield what a stored path may be a member of, the outermost first.
+
+    >>> list(holders("a.zip!/b.zip!/c.md")), list(holders("a.md"))
+    (['a.zip', 'a.zip!/b.zip'], [])
+    """
+    at = path.find(INSIDE)
+    while at > 0:
+        yield path[:at]
+        at = path.find(INSIDE, at + 1)
+
+
+def is_by_name(path: str) -> bool:
+    """Say whether a stored path is of something that lies in no folder.
+
+    >>> is_by_name("https://example.org/a.html"), is_by_name("docs/a.md")
+    (True, False)
+    """
+    return BY_NAME in path
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Say whether a stored path is ``folder`` or lies below it; "." is the index's own base.
+
+    >>> is_below("a.zip!/b.md", "a.zip"), is_below("a/b.md", "."), is_below("../b.md", ".")
+    (True, True, False)
+    """
+    if folder == ".":
+        outside = path.startswith("../") or PurePosixPath(path).is_absolute()
+        return not outside and not is_by_name(path)
+    if path.startswith(folder):
+        rest = path[len(folder) :]
+        return not rest or rest.startswith(("/", INSIDE)) or folder.endswith("/")
+    return False
