@@ -14,6 +14,7 @@ from ragkit.loading import kinds
 from ragkit.loading.decoding import MARKS, decode, wide_without_mark
 from ragkit.loading.json_text import json_lines, json_paths
 from ragkit.loading.keyed import ini_sections, toml_paths, yaml_paths
+from ragkit.loading.mail import mail, mailbox
 from ragkit.loading.markup import markdown, restructured
 from ragkit.loading.pdf import pdf
 from ragkit.loading.reading import oversize, read
@@ -55,6 +56,8 @@ FORMATS = (
     Format("yaml", "yaml yml", _text(yaml_paths)),
     Format("toml", "toml", _text(toml_paths)),
     Format("ini", "ini cfg conf", _text(ini_sections)),
+    Format("eml", "eml mht mhtml", mail, is_text=False),
+    Format("mbox", "mbox", mailbox, is_text=False),
     Format("html", "html htm xhtml", lambda data: webpage(*_decode_page(data))),
     Format("pdf", "pdf", pdf, is_text=False),
 )
