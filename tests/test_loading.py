@@ -70,7 +70,7 @@ def test_zero_bytes_make_a_binary_but_in_wide_text(data: bytes, suffix: str, rea
         ("---\nlang: en\ntitle: 'It''s # here' \n---\n", "It's # here"),
         ("---\r\nlang: en\r\nTitle: Of Windows\r\n---\r\n# Other\r\n", "Of Windows"),
         ("---\rtitle: Of old\r---\r# Other\r", "Of old"),
-        ("---\ntitle: >-\n  Folded words\n  and more\n---\n", "Folded words"),
+        ("---\ntitle: >-\n  Folded words\n  and more\n---\n", "Folded words and more"),
         ("---\ntitle: |\n  Literal words\n---\n", "Literal words"),
         ('---\n# a comment\n"title": Quoted key\n...\n# Other', "Quoted key"),
         ('+++\ndate = 2024-01-01\ntitle = "Of TOML"\n+++\n# Other\n', "Of TOML"),

@@ -89,7 +89,7 @@ def test_another_loader_reads_unchanged_files_again(folder: Path) -> None:
     age(folder)
     with opened() as rag:
         rag.ingest("docs")
-        assert types(rag)["docs/one.eml"] == "text"
+        assert types(rag)["docs/one.eml"] == "eml"
     with opened(MINE) as rag:
         assert [p.action for p in rag.plan("docs").files] == ["changed", "unchanged"]
         report = rag.ingest("docs")
@@ -143,8 +143,8 @@ def test_without_its_loader_a_file_keeps_its_text_and_is_told(folder: Path) -> N
         assert "Rag(index, loaders={'.eml': ...})" in failed[0].reason
         assert rag.text("docs/one.eml") == "It was opened by the mayor.\n"
         rag.remove("docs/one.eml")
-        assert rag.ingest("docs").new == 2  # they are texts now
-        assert types(rag)["docs/one.eml"] == "text"
+        assert rag.ingest("docs").new == 2  # they are mails now
+        assert types(rag)["docs/one.eml"] == "eml"
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,13 @@ from ragkit.loading.decoding import MARKS, decode, wide_without_mark
 from ragkit.loading.docx import docx
 from ragkit.loading.json_text import json_lines, json_paths
 from ragkit.loading.keyed import ini_sections, toml_paths, yaml_paths
+from ragkit.loading.mail import mail, mailbox
 from ragkit.loading.markup import markdown, restructured
+from ragkit.loading.notebook import notebook
 from ragkit.loading.pdf import pdf
 from ragkit.loading.pptx import pptx
 from ragkit.loading.reading import oversize, read
+from ragkit.loading.subtitles import srt, vtt
 from ragkit.loading.tabular import table
 from ragkit.loading.webpage import declared_encoding, webpage
 from ragkit.loading.xlsx import xlsx
@@ -58,6 +61,11 @@ FORMATS = (
     Format("yaml", "yaml yml", _text(yaml_paths)),
     Format("toml", "toml", _text(toml_paths)),
     Format("ini", "ini cfg conf", _text(ini_sections)),
+    Format("eml", "eml mht mhtml", mail, is_text=False),
+    Format("mbox", "mbox", mailbox, is_text=False),
+    Format("ipynb", "ipynb", _text(notebook)),
+    Format("srt", "srt", _text(srt)),
+    Format("vtt", "vtt", _text(vtt)),
     Format("html", "html htm xhtml", lambda data: webpage(*_decode_page(data))),
     Format("pdf", "pdf", pdf, is_text=False),
     Format("docx", "docx docm dotx dotm", docx, is_text=False),

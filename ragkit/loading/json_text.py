@@ -87,7 +87,7 @@ def _collect(text: str, paths: Paths, begin: int, depth: int) -> int:
                 counts[-1] += 1
         elif kind == "open":
             level = depth + len(opened)
-            if opened:
+            if opened and level <= DEEPEST:
                 title = _name(key) if key else str(counts[-1])
                 paths.enter(begin + (start if key else mark.start()), level, title)
             if paths.are_too_many:

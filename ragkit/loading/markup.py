@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ragkit.loading.frontmatter import Values, fields_of, front_matter
 from ragkit.types import Document, Heading
 
 # The first line is a key or a comment: a rule at the top of a page opens no front matter.
@@ -17,10 +18,6 @@ FRONT = re.compile(
     r"(?:.*\n)*?(?(1)(?:---|\.\.\.)|\+\+\+)[ \t\r]*$",
     re.M,
 )
-FRONT_TITLE = re.compile(
-    r"^[\"']?title[\"']?[ \t]*[:=][ \t]*(?:[|>][+-]?[ \t]*\r?\n[ \t]+)?([^\r\n]*)", re.M | re.I
-)
-QUOTED = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^']|'')*)'")
 
 # A line that opens a code block or an HTML one, a heading, or a line that makes one of the last.
 MARK = re.compile(
@@ -37,6 +34,11 @@ INLINE = re.compile(r"`+([^`]*)`+|\\([!-/:-@\[-`{-~])|[`*]")  # code stays as it
 ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 UNDERLINE = re.compile(r"^(?!(?:\.\.|::)[ \t]*\r?$)([!-/:-@\[-`{-~])\1+[ \t]*\r?$", re.M)
+FIELD = re.compile(r"^[ \t]*:([A-Za-z][\w -]{0,60}):[ \t]+(.*(?:\n[ \t]+(?![ \t:]).*)*)", re.M)
+DOCINFO = re.compile(r"\s*(?:(?::[A-Za-z][\w -]{0,60}:|[ \t]+\S).*(?:\n|$))*")
+META = re.compile(r"^\.\. meta::[ \t]*\n(?:[ \t]+:.*(?:\n|$)|[ \t]*\n)*", re.M)
+HEADING_LINES = re.compile(r"(?:([!-/:-@\[-`{-~])\1+[ \t]*\n)?.*\n([!-/:-@\[-`{-~])\2+[ \t]*\r?\n")
+FAR = 10_000  # characters within which a page says what it is about
 ROLE = re.compile(r":[a-zA-Z][\w.+-]*:(?=`)")
 TARGET = re.compile(r"`([^`<]*)<[^`>]*>`_{0,2}")
 
@@ -50,23 +52,19 @@ def markdown(text: str, notes: tuple[str, ...]) -> Document:
     lines = _with_line_feeds(text)
     front = FRONT.match(lines)
     headings = tuple(_headings(lines, front.end() if front else 0))
-    title = _front_title(front[0]) if front else ""
+    title = ""
+    fields: tuple[tuple[str, str], ...] = ()
+    if front:
+        inner = front[0].partition("\n")[2].rpartition("\n")[0]
+        title, fields, note = front_matter(inner, is_toml=bool(front[2]))
+        notes = (*notes, note) if note else notes
     title = title or next((heading.title for heading in headings), "")
-    return Document(text=text, type="markdown", title=title, headings=headings, notes=notes)
+    return Document(text, "markdown", title=title, headings=headings, notes=notes, fields=fields)
 
 
 def _with_line_feeds(text: str) -> str:
     """Return ``text``, its lines ended by line feeds where they are by carriage returns alone."""
     return text.replace("\r", "\n") if "\r" in text and "\n" not in text else text
-
-
-def _front_title(front: str) -> str:
-    found = FRONT_TITLE.search(front)
-    value = found[1].strip() if found else ""
-    if quoted := QUOTED.match(value):
-        inner = quoted[1] if quoted[2] is None else quoted[2].replace("''", "'")
-        return ESCAPED.sub(r"\1", inner).strip()
-    return value.partition(" #")[0].strip()
 
 
 def _headings(text: str, begin: int) -> Iterator[Heading]:
@@ -136,4 +134,20 @@ def restructured(text: str, notes: tuple[str, ...]) -> Document:
         words = TARGET.sub(r"\1", ROLE.sub("", title)).replace("`", "").replace("*", "")
         headings.append(Heading(above if is_over else start, level, " ".join(words.split())))
     title = headings[0].title if headings else ""
-    return Document(text=text, type="rst", title=title, headings=tuple(headings), notes=notes)
+    _, fields, odd = fields_of(_docinfo(lines, headings))
+    if odd:
+        notes = (*notes, f"no dates that are understood: {', '.join(odd)}")
+    return Document(text, "rst", title=title, headings=tuple(headings), notes=notes, fields=fields)
+
+
+def _docinfo(lines: str, headings: list[Heading]) -> Values:
+    """Return the fields that stand above all, or right below the title, and those of a page."""
+    begin = 0
+    if headings and not lines[: headings[0].start].strip():
+        title = HEADING_LINES.match(lines, headings[0].start)
+        begin = title.end() if title else 0
+    values: Values = {}
+    for block in (DOCINFO.match(lines, begin), META.search(lines, 0, FAR)):
+        for name, value in FIELD.findall(block[0] if block else ""):
+            values.setdefault(name, []).append(" ".join(value.split()))
+    return values
