@@ -18,12 +18,15 @@ from ragkit.loading.keyed import ini_sections, toml_paths, yaml_paths
 from ragkit.loading.mail import mail, mailbox
 from ragkit.loading.markup import markdown, restructured
 from ragkit.loading.notebook import notebook
+from ragkit.loading.ole import refused
+from ragkit.loading.opendocument import opendocument
 from ragkit.loading.pdf import pdf
 from ragkit.loading.pptx import pptx
 from ragkit.loading.reading import oversize, read
 from ragkit.loading.subtitles import srt, vtt
 from ragkit.loading.tabular import table
 from ragkit.loading.webpage import declared_encoding, webpage
+from ragkit.loading.xls import xls
 from ragkit.loading.xlsx import xlsx
 from ragkit.types import Document
 
@@ -71,6 +74,14 @@ FORMATS = (
     Format("docx", "docx docm dotx dotm", docx, is_text=False),
     Format("xlsx", "xlsx xlsm xltx xltm", xlsx, is_text=False),
     Format("pptx", "pptx pptm ppsx ppsm potx potm", pptx, is_text=False),
+    Format("odt", "odt ott", opendocument("odt"), is_text=False),
+    Format("ods", "ods ots", opendocument("ods"), is_text=False),
+    Format("odp", "odp otp", opendocument("odp"), is_text=False),
+    Format("xls", "xls xlt", xls, is_text=False),
+    Format("doc", "doc dot", refused("doc"), is_text=False),
+    Format("ppt", "ppt pps", refused("ppt"), is_text=False),
+    Format("xlsb", "xlsb", refused("xlsb"), is_text=False),
+    Format("encrypted", "", refused("encrypted"), is_text=False),
 )
 READERS = {row.type: row for row in FORMATS}
 SUFFIXES = {f".{suffix}": row.type for row in FORMATS for suffix in row.suffixes.split()}
@@ -80,8 +91,7 @@ BINARY_SUFFIXES = frozenset(  # what has a row above is opened all the same
         "png jpg jpeg gif bmp webp ico tif tiff heic avif psd mp3 wav flac ogg m4a aac mp4 mkv avi "
         "mov webm wmv zst 7z rar jar war exe dll so dylib a o obj class pyc "
         "pyo wasm bin dat iso dmg deb rpm apk ttf otf woff woff2 eot sqlite sqlite3 db mdb parquet "
-        "feather npy npz pkl pt pth onnx gguf safetensors h5 faiss docx pptx xlsx odt "
-        "ods odp epub mobi"
+        "feather npy npz pkl pt pth onnx gguf safetensors h5 faiss epub mobi"
     ).split()
     if f".{suffix}" not in SUFFIXES
 )

@@ -12,12 +12,14 @@ import re
 from collections.abc import Callable
 
 from ragkit.loading.decoding import MARKS
+from ragkit.loading.ole import OLE, ole_type
 from ragkit.loading.packed import ZIP, packed_type
 
 SAMPLE = 2048  # bytes that are looked at
 # What begins so is of the type that the function tells by the rest; "" if of none that is known.
-CONTAINERS: tuple[tuple[bytes, Callable[[bytes], str]], ...] = tuple(
-    (magic, packed_type) for magic in ZIP
+CONTAINERS: tuple[tuple[bytes, Callable[[bytes], str]], ...] = (
+    *((magic, packed_type) for magic in ZIP),
+    (OLE, ole_type),
 )
 BEFORE_PDF = b"\0\t\r\n\f \xef\xbb\xbf"  # what else stands there may be notes on PDFs
 RTF = b"{\\rtf"

@@ -16,6 +16,7 @@ from typing import IO
 from xml.etree.ElementTree import Element
 
 from ragkit.errors import LoadError
+from ragkit.loading.ole import OLE, none, refusal
 from ragkit.loading.xmltree import parsed, refuse_declarations
 
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # a member, or the end of an empty one
@@ -136,6 +137,10 @@ class Packed:
         Raises:
             LoadError: it is cut off, damaged, or asks for more than a document may.
         """
+        if data.startswith(OLE):  # what a document with a password is put into
+            raise refusal("encrypted")
+        if not data.startswith(ZIP):
+            raise none(what)
         size = _directory_bytes(data)
         if not size:
             raise LoadError(

@@ -9,6 +9,7 @@ from ragkit.loading.writing import BETWEEN_CELLS, Writer, counted
 
 LONG_NAME = 100  # characters: longer text in a first row is no name of a column
 MOST_COLUMNS = 16_384
+MOST_ROWS = 1_048_576
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,37 @@ class Row:
     spans: dict[int, int] = field(default_factory=dict)  # column -> last one that it is merged with
     after: tuple[str, ...] = ()  # lines that belong to the row, such as comments
     names: dict[int, str] = field(default_factory=dict)  # column -> its name, from this row on
+
+
+class Merging:
+    """Cells that are merged: their value stands in each of their rows, in their first column."""
+
+    def __init__(self) -> None:
+        self._held: dict[int, tuple[int, Cell]] = {}  # column -> last row and value
+
+    def fill(
+        self, number: int, cells: dict[int, Cell], merged: Iterable[tuple[int, int, int]]
+    ) -> dict[int, int]:
+        """Put the values of cells above into a row; return which of its own span columns.
+
+        Args:
+            number: of the row, from 1.
+            cells: of the row, by column; a blank row stays so.
+            merged: cells that begin in the row: first column, last column, last row.
+        """
+        spans = {}
+        for first, last_column, last_row in merged:
+            if first in cells:
+                if last_column > first:
+                    spans[first] = last_column
+                if last_row > number:
+                    self._held[first] = (last_row, cells[first])
+        for column, (last_row, cell) in [*self._held.items()]:
+            if last_row < number:
+                del self._held[column]
+            elif cells:
+                cells.setdefault(column, cell)
+        return spans
 
 
 def write_sheet(writer: Writer, name: str, rows: Iterable[Row]) -> None:

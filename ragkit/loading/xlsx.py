@@ -20,7 +20,7 @@ from ragkit.loading.ooxml import (
     relations,
 )
 from ragkit.loading.packed import BROKEN, Packed, damaged
-from ragkit.loading.sheets import MOST_COLUMNS, Cell, Row, hidden_note, write_sheet
+from ragkit.loading.sheets import MOST_COLUMNS, Cell, Merging, Row, hidden_note, write_sheet
 from ragkit.loading.writing import Writer
 from ragkit.loading.xmltree import child, each, local, not_xml, value
 from ragkit.types import Document
@@ -28,7 +28,6 @@ from ragkit.types import Document
 WHAT = "a workbook"
 MOST_AT_ONCE = 16_000_000  # bytes of XML between the ends of two rows
 MOST_MERGED = 100_000
-MOST_ROWS = 1_048_576
 REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7})")
 MERGED = re.compile(rb"<(?:\w+:)?mergeCell\b[^>]{0,99}?\bref=[\"']([A-Z]{1,3}\d+:[A-Z]{1,3}\d+)")
 ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
@@ -113,7 +112,7 @@ class _Sheet:
         comments = self.comments()
         commented = deque(sorted(comments))
         names = self.tables()
-        held: dict[int, tuple[int, Cell]] = {}  # column -> last row and value of a merged cell
+        merging = Merging()
         last = 0
         for element in _streamed(self.package, self.part, "row", "col", "headerFooter"):
             kind = local(element.tag)
@@ -130,29 +129,12 @@ class _Sheet:
                 last = number
                 cells = self.cells(element)
                 self.hidden_rows += value(element, "hidden") in ("1", "true") and bool(cells)
-                spans = self.fill(number, cells, held)
+                spans = merging.fill(number, cells, self.merged.get(number, ()))
                 yield Row(
                     number, cells, spans, tuple(comments.pop(number, ())), names.get(number, {})
                 )
         for number, told in sorted(comments.items()):
             yield Row(number, {}, after=tuple(told))
-
-    def fill(
-        self, number: int, cells: dict[int, Cell], held: dict[int, tuple[int, Cell]]
-    ) -> dict[int, int]:
-        """Put merged cells' values into a row below their first; return which span columns."""
-        spans = {}
-        for first, last_column, last_row in self.merged.get(number, ()):
-            if first in cells:
-                spans[first] = last_column
-                if last_row > number:
-                    held[first] = (last_row, cells[first])
-        for column, (last_row, cell) in [*held.items()]:
-            if last_row < number:
-                del held[column]
-            elif cells:
-                cells.setdefault(column, cell)
-        return spans
 
     def cells(self, row: Element) -> dict[int, Cell]:
         found: dict[int, Cell] = {}

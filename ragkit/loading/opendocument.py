@@ -1,0 +1,339 @@
+"""The text of OpenDocument files: odt, ods and odp, as LibreOffice and others write them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from xml.etree.ElementTree import Element
+
+from ragkit.errors import LoadError
+from ragkit.loading.numbering import written
+from ragkit.loading.packed import Packed
+from ragkit.loading.spreadsheet import table_rows, write_tables
+from ragkit.loading.writing import Writer, cells
+from ragkit.loading.xmltree import child, each, local, value, words
+from ragkit.types import Document
+
+KINDS = {"odt": "a text document", "ods": "a workbook", "odp": "a presentation"}
+SKIPPED = frozenset(
+    "forms sequence-decls variable-decls user-field-decls dde-connection-decls scripts title desc "
+    "font-face-decls soft-page-break settings".split()
+)
+BLOCKS = frozenset("p h list table section index-body".split())
+MOST_SPACES = 100  # a number that says how many there are may be any
+FORMS = {
+    "1": "decimal",
+    "a": "lowerLetter",
+    "A": "upperLetter",
+    "i": "lowerRoman",
+    "I": "upperRoman",
+}
+RUNNING = ("header", "footer", "date-time", "page-number")
+FIELDS = {
+    "initial-creator": "author", "creator": "author", "date": "date", "creation-date": "created",
+    "keyword": "tag", "description": "description", "language": "language", "subject": "subject",
+}  # fmt: skip
+
+
+def opendocument(kind: str) -> Callable[[bytes], Document]:
+    """Return the loader of "odt", "ods" or "odp".
+
+    Its documents raise LoadError if they are encrypted, damaged or too large.
+    """
+
+    def load(data: bytes) -> Document:
+        try:
+            return Reader(Packed(data, KINDS[kind])).document(kind)
+        except RecursionError as error:
+            raise LoadError("its parts are nested too deeply", stage="parse") from error
+
+    return load
+
+
+class Reader:
+    """Reads the blocks of a text; sheets and slides are made of such too."""
+
+    def __init__(self, package: Packed) -> None:
+        self.package = package
+        manifest = package.xml_or_none("META-INF/manifest.xml")
+        if manifest is not None and next(each(manifest, "encryption-data"), None) is not None:
+            raise LoadError("it is encrypted", stage="decode", hint="save it without a password")
+        self.writer = Writer()
+        self.content = package.xml("content.xml")
+        self.styles = {value(one, "name"): one for one in each(self.content, "style")}
+        self.lists = {value(one, "name"): one for one in each(self.content, "list-style")}
+        self.common = package.xml_or_none("styles.xml")
+        if self.common is not None:
+            self.lists = {value(one, "name"): one for one in each(self.common, "list-style")} | (
+                self.lists
+            )
+        self.waiting: list[Element] = []  # boxes of text beside the paragraph in hand
+        self.asides: list[str] = []  # notes and comments on it
+
+    def document(self, kind: str) -> Document:
+        """Return the document, its properties as fields."""
+        title, fields = self.properties()
+        body = child(self.content, "body")
+        inner = next(iter(body), None) if body is not None else None
+        if inner is None:
+            raise LoadError(f"{KINDS[kind]} without a body", stage="parse", hint="is it complete?")
+        blank: list[int] = []
+        if kind == "odt":
+            self.running("header")
+            self.blocks(inner)
+            self.running("footer")
+        elif kind == "ods":
+            write_tables(self, inner)
+        else:
+            blank = self.slides(inner)
+        if any(name.startswith(("basic/", "scripts/")) for name in self.package.names()):
+            self.writer.notes.append("its macros are neither run nor read")
+        return self.writer.document(
+            kind,
+            title=title,
+            fields=fields,
+            pages_without_text=tuple(blank),
+            title_by_heading=kind != "ods",
+        )
+
+    def properties(self) -> tuple[str, list[tuple[str, str]]]:
+        title, fields = "", []
+        root = self.package.xml_or_none("meta.xml")
+        meta = child(root, "meta")
+        for one in meta if meta is not None else ():
+            name = local(one.tag)
+            if name == "title":
+                title = words(one)
+            elif name == "user-defined":
+                fields.append((value(one, "name"), words(one)))
+            elif name in FIELDS and not (
+                name == "creator" and any(other == "author" for other, _ in fields)
+            ):
+                fields.append((FIELDS[name], words(one)))
+        return title, fields
+
+    def running(self, kind: str) -> None:
+        """Write the headers or footers of all kinds of pages, each text once."""
+        seen = {""}
+        for page in each(self.common, "master-page") if self.common is not None else ():
+            for one in page:
+                if local(one.tag).startswith(kind) and (text := words(one)) not in seen:
+                    seen.add(text)
+                    self.blocks(one)
+
+    def slides(self, body: Element) -> list[int]:
+        """Write each slide as a page; return the numbers of those without text."""
+        blank, repeated = [], set()
+        slides = [one for one in body if local(one.tag) == "page"]
+        for number, slide in enumerate(slides, 1):
+            self.writer.page()
+            style = child(self.styles.get(value(slide, "style-name")), "drawing-page-properties")
+            if style is not None and value(style, "visibility") == "hidden":
+                self.writer.notes.append(f"slide {number} is hidden, and read too")
+            shapes = sorted(slide, key=lambda one: value(one, "class") != "title")
+            for shape in shapes:
+                kind = value(shape, "class")
+                if local(shape.tag) == "notes":
+                    self.notes(shape)
+                elif kind == "title":
+                    self.writer.block(words(shape), heading=1)
+                elif kind not in RUNNING:
+                    self.block(shape)
+                elif (text := words(shape)) and kind != "page-number" and text not in repeated:
+                    repeated.add(text)
+                    self.writer.block(text)
+            if self.writer.length == self.writer.page_starts[-1]:
+                blank.append(number)
+        return blank
+
+    def notes(self, notes: Element) -> None:
+        for shape in notes:
+            text = words(shape)
+            if value(shape, "class") == "notes" and text:
+                self.writer.block("Notes:")
+                self.block(shape)
+
+    def blocks(self, parent: Element) -> None:
+        for block in parent:
+            self.block(block)
+
+    def block(self, block: Element) -> None:
+        name = local(block.tag)
+        if name in ("p", "h"):
+            self.paragraph(block, name)
+        elif name == "list":
+            self.list(block, 0, value(block, "style-name"), {})
+            self.writer.end()
+        elif name == "table":
+            self.writer.end()
+            for row in table_rows(block):
+                self.writer.line(cells(self.in_one_line(cell) for cell in row))
+            self.writer.end()
+            self.told()
+        elif name == "tracked-changes":
+            for _ in each(block, "deletion"):
+                self.writer.lost["tracked deletion| is left out"] += 1
+        elif name == "frame":
+            self.writer.block("".join(self.frame(block)))
+            self.told()
+        elif name not in SKIPPED:
+            self.blocks(block)
+
+    def paragraph(self, paragraph: Element, name: str) -> None:
+        level = 0
+        if name == "h":
+            stated = value(paragraph, "outline-level", "1")
+            level = int(stated) if stated.isdecimal() and len(stated) < 3 else 1
+        elif self.is_title(value(paragraph, "style-name")):
+            level = 1
+        self.writer.block("".join(self.inline(paragraph)).strip(" "), heading=level)
+        self.told()
+
+    def is_title(self, style: str) -> bool:
+        found = self.styles.get(style)
+        return "Title" in (style, value(found, "parent-style-name") if found is not None else "")
+
+    def told(self) -> None:
+        """Write the notes, comments and boxes that belong to what was just written."""
+        asides, self.asides = self.asides, []
+        for text in asides:
+            self.writer.block(text)
+        while self.waiting:
+            waiting, self.waiting = self.waiting, []
+            for box in waiting:
+                self.block(box)
+
+    def inline(self, parent: Element) -> Iterator[str]:
+        """Yield the pieces of a paragraph's text; boxes and notes are kept for behind it."""
+        yield _folded(parent.text)
+        for node in parent:
+            name = local(node.tag)
+            if name == "s":
+                count = value(node, "c", "1")
+                yield " " * min(
+                    int(count) if count.isdecimal() and len(count) < 5 else 1, MOST_SPACES
+                )
+            elif name in ("tab", "line-break"):
+                yield "\t" if name == "tab" else "\n"
+            elif name == "note":
+                yield self.note(node)
+            elif name == "annotation":
+                self.asides.append(self.comment(node))
+            elif name == "ruby":
+                base, reading = child(node, "ruby-base"), words(child(node, "ruby-text"))
+                yield from self.inline(base) if base is not None else ()
+                yield f"({reading})" if reading else ""
+            elif name == "frame":
+                yield from self.frame(node)
+            elif name in BLOCKS:
+                self.waiting.append(node)
+            elif name not in SKIPPED:
+                yield from self.inline(node)
+            yield _folded(node.tail)
+
+    def note(self, note: Element) -> str:
+        mark = words(child(note, "note-citation")) or "*"
+        body = child(note, "note-body")
+        if body is not None:
+            self.asides.append(f"[^{mark}]: {self.in_one_line(body)}")
+        return f"[^{mark}]"
+
+    def comment(self, comment: Element) -> str:
+        author = words(child(comment, "creator"))
+        text = " ".join(
+            self.in_one_line(one) if local(one.tag) == "list" else "".join(self.inline(one))
+            for one in comment
+            if local(one.tag) in ("p", "list")
+        )
+        return f"[Comment{f' by {author}' if author else ''}: {' '.join(text.split())}]"
+
+    def frame(self, frame: Element) -> Iterator[str]:
+        """Yield the words that stand for a picture; boxes of text and objects are for later."""
+        described = words(child(frame, "title")), words(child(frame, "desc"))
+        told = " ".join(dict.fromkeys(filter(None, described)))
+        yield f" {told} " if told else ""
+        inner = {local(one.tag): one for one in frame}
+        if "text-box" in inner:
+            self.waiting.extend(inner["text-box"])
+        elif "table" in inner:
+            self.waiting.append(inner["table"])
+        elif "object" in inner:
+            self.object(inner["object"])
+        elif "image" in inner and not told:
+            self.writer.lost["picture| has no text"] += 1
+
+    def object(self, element: Element) -> None:
+        """Keep a chart or formula for behind the paragraph: its own text, the data of its table."""
+        part = value(element, "href").removeprefix("./") + "/content.xml"
+        root = self.package.xml_or_none(part)
+        if root is None:
+            self.writer.lost["embedded file| is left out"] += 1
+        elif local(root.tag) == "math":
+            self.asides.append("".join(words(root).split()))
+        else:
+            self.waiting.extend(root)
+
+    def in_one_line(self, parent: Element) -> str:
+        """Return the text of blocks as a table's cell or a note has it."""
+        found = []
+        for block in parent:
+            name = local(block.tag)
+            if name in ("p", "h"):
+                found.append("".join(self.inline(block)))
+            elif name == "table":
+                found += [
+                    cells(self.in_one_line(cell) for cell in row) for row in table_rows(block)
+                ]
+            elif name == "annotation":
+                self.asides.append(self.comment(block))
+            elif name == "frame":
+                found += self.frame(block)
+            elif name not in SKIPPED:
+                found.append(self.in_one_line(block))
+        return " ".join(" ".join(found).split())
+
+    def list(self, items: Element, depth: int, style: str, counts: dict[int, int]) -> None:
+        """Write a list's items, a line each, with the numbers that are seen."""
+        counts.pop(depth, None)
+        for item in items:
+            mark = "" if local(item.tag) == "list-header" else self.mark(style, depth, counts)
+            for block in item:
+                name = local(block.tag)
+                if name == "list":
+                    self.list(block, depth + 1, value(block, "style-name") or style, counts)
+                elif name == "h":  # a heading that is numbered by a list
+                    self.paragraph(block, name)
+                elif name == "p":
+                    text = " ".join("".join(self.inline(block)).split())
+                    if text:
+                        self.writer.line("  " * depth + mark + text)
+                        mark = " " * len(mark)
+                    if self.asides or self.waiting:
+                        self.told()
+                else:
+                    self.block(block)
+
+    def mark(self, style: str, depth: int, counts: dict[int, int]) -> str:
+        for level in self.lists.get(style, ()):
+            if value(level, "level") == str(depth + 1) and local(level.tag).endswith(
+                "style-number"
+            ):
+                start = value(level, "start-value", "1")
+                first = int(start) if start.isdecimal() and len(start) < 6 else 1
+                counts[depth] = counts.get(depth, first - 1) + 1
+                form = FORMS.get(value(level, "num-format"), "")
+                number = written(counts[depth], form) if form else ""
+                return (
+                    f"{value(level, 'num-prefix')}{number}{value(level, 'num-suffix')}".strip()
+                    + (" " if number else "")
+                )
+        return "- "
+
+
+def _folded(text: str | None) -> str:
+    """Return text whose runs of blanks are one, as its format has it: real ones are elements."""
+    if not text:
+        return ""
+    inner = " ".join(text.split())
+    return (
+        (" " if text[0].isspace() else "") + inner + (" " if inner and text[-1].isspace() else "")
+    )
