@@ -153,7 +153,7 @@ def test_without_a_command_it_says_what_to_do_first(
 # Flags that are no settings: what a command is to do this once, or where it is to look.
 NO_SETTINGS = {
     "no_probe",
-    "as_json", "quiet", "verbose", "help", "version", "batch", "dry_run", "reread", "reindex",
+    "as_json", "quiet", "verbose", "help", "version", "batch", "dry_run", "exclude", "include", "reread", "reindex",
     "retry_failed", "failed", "wait", "prune", "watch",
     "repair", "compact", "jsonl",
     "insecure", "base", "system", "parameters", "file_index",
@@ -296,7 +296,7 @@ def test_a_dry_run_looks_at_sizes_and_beginnings(here: Path, ragkit: Terminal) -
     )
     assert rows["docs/image.txt"] == ("skip", "binary: a PNG image", 0)
     assert rows["docs/secret.md"] == ("fail", "Input/output error", 0)
-    assert rows["docs/odd\\xff.md"] == ("fail", "its name is not UTF-8: rename it", 0)
+    assert rows["docs/odd\\xff.md"] == ("new", "", 1)
 
 
 def test_printed_paths_are_seen_from_the_working_folder_and_those_of_json_are_stored(
