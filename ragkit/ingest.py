@@ -31,6 +31,7 @@ from ragkit.index.tally import Tally, in_parts, without_vectors
 from ragkit.index.unpacking import Unpacker
 from ragkit.loading import read as read_bytes
 from ragkit.loading.own import BUILT_IN, Loaders
+from ragkit.loading.patterns import ALL, Choice
 from ragkit.loading.walk import Found, Held
 from ragkit.protocols import Chunker, Embedder
 from ragkit.text.languages import detect
@@ -53,6 +54,7 @@ def ingest(
     retry_failed: bool = False,
     prune: bool = False,
     loaders: Loaders = BUILT_IN,
+    choice: Choice = ALL,
     chosen: Survey | None = None,
     before: IngestReport | None = None,
 ) -> Iterator[Progress]:
@@ -71,6 +73,7 @@ def ingest(
         retry_failed: read what failed before, and nothing else.
         prune: drop what lay below roots that are no longer there or empty.
         loaders: which read the files.
+        choice: what below ``roots`` this run is about; all else stays as it is.
         chosen: what to read, instead of all that is new below ``roots``.
         before: of work that came first, whose passages are counted too.
 
@@ -87,6 +90,7 @@ def ingest(
         retry_failed=retry_failed,
         prune=prune,
         loaders=loaders,
+        choice=choice,
     )
     again = reread or retry_failed
     tally = Tally(surveyed, before or IngestReport())
@@ -472,7 +476,9 @@ class _Run:
         gone = [
             failure.path
             for failure in catalog.failures.intact()
-            if failure.path not in failed and any(is_below(failure.path, root) for root in roots)
+            if failure.path not in failed
+            and any(is_below(failure.path, root) for root in roots)
+            and not self.surveyed.leaves_out(failure.path)
         ]
         with catalog.transaction():
             catalog.texts.remove_sources(self.surveyed.vanished)

@@ -124,7 +124,9 @@ def repair(
         ]
         if (now or salvaged) and not index.catalog.ledger.roots():
             lost.append("which folders were given to ingest; 'ragkit ingest FOLDER' tells it again")
-        read = sorted(now.keys() & {index.stored_path(found.path) for found in chosen.fresh})
+        read = sorted(
+            now.keys() & {found.name or index.stored_path(found.path) for found in chosen.fresh}
+        )
         mended += [f"read again: {path}" for path in read]
         mended += [f"made anew: the {kind} cache" for kind in sorted(kinds)]
         return Repaired(tuple(mended), tuple(lost), tuple(damages(index)))
@@ -203,7 +205,7 @@ def _to_read(index: Index, wanted: set[str], *, every: bool) -> Survey:
     outside = [path for path in wanted if not any(is_below(path, root) for root in roots)]
     places = [*map(index.full_path, roots), *sorted({_on_disk(index, path) for path in outside})]
     found = survey(index, places, stored=index.stored_path)
-    fresh = {index.stored_path(file.path): file for file in found.fresh}
+    fresh = {file.name or index.stored_path(file.path): file for file in found.fresh}
     chosen = tuple(
         file
         for path, file in fresh.items()

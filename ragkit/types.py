@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypedDict
 
@@ -178,13 +178,15 @@ class IngestReport:
 
 
 class Ways(TypedDict, total=False):
-    """How an ingest goes about it; all are False unless given."""
+    """How an ingest goes about it; all are False or empty unless given."""
 
     reread: bool  # read files that seem unchanged too, and write their rows anew
     reindex: bool  # embed all passages anew, beside the old vectors
     retry_failed: bool  # read what failed before, and only that
     prune: bool  # drop what was read below paths that are gone or empty now
     wait: bool  # for another process that writes to the index
+    include: Sequence[str]  # read only what such a pattern names, as .gitignore has them
+    exclude: Sequence[str]  # leave out what such a pattern names
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,12 +112,22 @@ def test_an_unreadable_file_is_tried_again(here: Path, ragkit: Terminal) -> None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such a name")
-def test_a_name_that_is_no_text_is_told(here: Path, ragkit: Terminal) -> None:
-    Path(os.fsdecode(b"docs/caf\xe9.md")).write_text("coffee")
+def test_a_name_that_is_no_text_is_escaped_and_told(here: Path, ragkit: Terminal) -> None:
+    Path(os.fsdecode(b"docs/caf\xe9.md")).write_text("coffee in the morning")
     code, out, err = ragkit("ingest", "docs", "--offline")
+    assert code == 0
+    assert "4 new" in out
+    assert "note: docs/caf\\xe9.md: its name is not UTF-8" in err
+    assert "docs/caf\\xe9.md:1" in ragkit("search", "coffee morning")[1]
+    assert ragkit("show", "docs/caf\\xe9.md")[1] == "coffee in the morning"
+    assert ragkit("ingest")[2] == ""  # told once
+    code, _, err = ragkit("ingest", os.fsdecode(b"docs/caf\xe9.md"))
+    assert code == 2
+    assert "name the folder that it lies in" in err
+    Path("docs/caf\\xe9.md").write_text("a name that is in the way")
+    code, _, err = ragkit("ingest")
     assert code == 6
-    assert "3 new" in out
-    assert "failed: docs/caf\\xe9.md: its name is not UTF-8: rename it" in err
+    assert "failed: docs/caf\\xe9.md: its name is not UTF-8, and as text that of another" in err
 
 
 def test_a_file_over_the_limit(here: Path, ragkit: Terminal) -> None:

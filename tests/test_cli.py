@@ -154,7 +154,7 @@ def test_without_a_command_it_says_what_to_do_first(
 NO_SETTINGS = {
     "no_probe",
     "as_json", "quiet", "verbose", "help", "version", "batch", "dry_run", "reread", "reindex",
-    "retry_failed", "failed", "wait", "prune", "watch", "where",
+    "retry_failed", "failed", "wait", "prune", "watch", "where", "exclude", "include",
     "sort", "reverse", "fields",
     "repair", "compact", "jsonl",
     "insecure", "base", "system", "parameters", "file_index",
@@ -297,7 +297,7 @@ def test_a_dry_run_looks_at_sizes_and_beginnings(here: Path, ragkit: Terminal) -
     )
     assert rows["docs/image.txt"] == ("skip", "binary: a PNG image", 0)
     assert rows["docs/secret.md"] == ("fail", "Input/output error", 0)
-    assert rows["docs/odd\\xff.md"] == ("fail", "its name is not UTF-8: rename it", 0)
+    assert rows["docs/odd\\xff.md"] == ("new", "", 1)
 
 
 def test_printed_paths_are_seen_from_the_working_folder_and_those_of_json_are_stored(

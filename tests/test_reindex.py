@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Unpack
 
 import pytest
 
 from ragkit import Rag
 from ragkit.errors import IndexStaleError, OllamaError
 from ragkit.index.beside import begun
-from ragkit.types import FloatMatrix, Progress
+from ragkit.types import FloatMatrix, Progress, Ways
 from tests.embedders import HashingEmbedder
 from tests.ollama_server import Server, serve
 from tests.test_cli import Terminal, ragkit
@@ -148,8 +149,9 @@ def test_killed_at_any_instant(docs: Path, ollama: Server) -> None:
 # -- stopped, and gone on with
 
 
-def stop_at(rag: Rag, texts: int, **more: bool) -> None:
-    steps = rag.ingesting(**{"reindex": True, **more})
+def stop_at(rag: Rag, texts: int, **more: Unpack[Ways]) -> None:
+    ways: Ways = {"reindex": True, **more}
+    steps = rag.ingesting(**ways)
     for step in steps:
         if step.stage == "reindex" and step.report.embedded >= texts:
             break

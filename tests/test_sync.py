@@ -541,3 +541,29 @@ def test_many_sequences_of_changes() -> None:
         Folder,
         settings=settings(Folder.TestCase.settings, max_examples=600, stateful_step_count=40),
     )
+
+
+def test_what_a_run_leaves_out_stays_as_it_is(here: Path, ragkit: Terminal) -> None:
+    for name, text in {"a.md": "alpha", "b.txt": "beta", "drafts/c.md": "gamma"}.items():
+        file = here / "some" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    (here / "some/bad.txt").write_bytes(b"%PDF-1.7")
+    assert ragkit("ingest", "some", "--offline")[0] == 6
+    (here / "some/b.txt").write_text("changed")
+    (here / "some/a.md").unlink()
+    (here / "some/drafts/c.md").unlink()
+    code, out, err = ragkit("ingest", "some", "--exclude", "*.txt", "--exclude", "drafts/")
+    assert code == 0
+    assert "0 changed, 0 unchanged, 1 removed, 3 skipped, 0 failed" in out
+    assert "2 files of the index are left out of this run, and stay as they are" in err
+    assert ragkit("show", "some/b.txt")[1] == "beta"
+    assert len(ragkit.json("status")["failed"]) == 1  # what failed there did not get well
+    plan = ragkit.json("ingest", "some", "--include", "*.md", "--dry-run")["files"]
+    assert {row["path"]: (row["action"], row["reason"]) for row in plan} == {
+        "some/b.txt": ("skip", "not among --include"),
+        "some/bad.txt": ("skip", "not among --include"),
+        "some/drafts/c.md": ("remove", "no longer there"),
+    }
+    assert ragkit("ingest", "some", "--include", "*.rst")[0] == 0  # what is gone is gone
+    assert [row["path"] for row in ragkit.json("ls")] == ["some/b.txt", "some/bad.txt"]

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from ragkit.catalog import Catalog
+from ragkit.errors import ConfigError
+from ragkit.loading.patterns import EXCLUDED, NOT_INCLUDED, Choice
 from ragkit.loading.walk import ELSEWHERE, Found, walk
 from ragkit.types import Failure, Skipped
 from tests.rights import NOBODY
@@ -159,14 +161,14 @@ def test_a_relative_root_is_judged_by_the_same_rules(
 
 
 @pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(16))
 def test_git_ignores_the_same(tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)
     names = ["a", "b", "ab", "x.md", "y.log", "z z.txt"]
     folders = ["", "a/", "b/", "a/b/", "ab/a/b/", "b/ab/"]
     patterns = (
         "a b ab/ /a /b/ *.md !x.md !*.md y.* a/* !a/b **/ab ab/** a/**/b !/b/x.md [ab] ? z\\ z.txt "
-        "*/x.md !b/ #a"
+        "*/x.md !b/ #a * !*/ !a/ !b/** **/ */ !x.md !y.log"
     ).split(" ")
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     for folder in folders:
@@ -244,15 +246,91 @@ def test_a_folder_called_gitignore_ignores_nothing(tmp_path: Path) -> None:
     assert found(tmp_path) == found(tmp_path, tmp_path / "docs") == ["docs/a.md"]
 
 
-def test_a_name_that_is_no_text_is_a_failure_that_can_be_shown(tmp_path: Path) -> None:
+def test_a_name_that_is_no_text_is_found(tmp_path: Path) -> None:
     name = os.fsdecode(b"caf\xe9.md")
     try:
         write(tmp_path, name, "good.md")
     except OSError:
         pytest.skip("this file system takes UTF-8 only")
-    failure, good = walk(tmp_path)
-    assert failure == Failure(f"{tmp_path}/caf\\xe9.md", "read", "its name is not UTF-8: rename it")
-    assert isinstance(good, Found)
+    assert found(tmp_path) == [name, "good.md"]
+
+
+def test_what_programs_can_make_again_is_not_read(tmp_path: Path) -> None:
+    write(tmp_path, "env/pyvenv.cfg", "env/lib/a.py", "target/a.md", "pages/CACHEDIR.TAG", "b.md")
+    mark = "Signature: 8a477f597d28d172789f06886806bc55\n# of cargo"
+    write(tmp_path, "target/CACHEDIR.TAG", text=mark)
+    assert found(tmp_path) == ["b.md", "pages/CACHEDIR.TAG"]
+    assert skipped(tmp_path) == {
+        "env": "an environment of Python's: it has a pyvenv.cfg",
+        "target": "a cache: it has a CACHEDIR.TAG",
+    }
+    assert len(found(tmp_path, tmp_path / "env")) == 2  # what is named is read
+    assert found(tmp_path, tmp_path / "target") == ["target/CACHEDIR.TAG", "target/a.md"]
+
+
+def test_pipes_that_are_called_as_what_is_opened_are_not_waited_for(tmp_path: Path) -> None:
+    write(tmp_path, "a/x.md", "b/x.md", "c/x.md")
+    os.mkfifo(tmp_path / "a/catalog.sqlite")
+    os.mkfifo(tmp_path / "b/CACHEDIR.TAG")
+    os.mkfifo(tmp_path / "c/pyvenv.cfg")
+    assert found(tmp_path) == ["a/x.md", "b/x.md"]
+
+
+def test_an_ignore_file_without_end_is_told(tmp_path: Path) -> None:
+    write(tmp_path, "a.md")
+    (tmp_path / ".gitignore").write_text("*.md\n" * 300_000)
+    reasons = [item.reason for item in walk(tmp_path) if isinstance(item, Failure)]
+    assert reasons == [
+        "cannot be read, so nothing is ignored by it: 2 MB is more than the limit of 1 MB"
+    ]
+    assert found(tmp_path) == ["a.md"]
+
+
+def test_a_path_that_is_longer_than_the_system_takes_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(25):  # from within: there is no other way
+        Path("d" * 200).mkdir()
+        os.chdir("d" * 200)
+    Path("deep.md").write_text("words")
+    os.chdir(tmp_path)
+    write(tmp_path, "near.md")
+    items = list(walk(tmp_path))
+    subprocess.run(["rm", "-r", "d" * 200], cwd=tmp_path, check=True)  # what pytest cannot
+    (failure,) = [item for item in items if isinstance(item, Failure)]
+    assert failure.reason.endswith("File name too long")
+    assert [item.path for item in items if isinstance(item, Found)] == [f"{tmp_path}/near.md"]
+
+
+@pytest.mark.parametrize(
+    ("include", "exclude", "left"),
+    [
+        (["*.md"], [], ["a.md", "docs/b.md", "docs/drafts/d.md"]),
+        ([], ["drafts/"], ["a.md", "docs/b.md", "docs/c.txt"]),
+        (["docs/"], ["*.txt"], ["docs/b.md", "docs/drafts/d.md"]),
+        (["*.md", "!a.md"], ["/docs/drafts"], ["docs/b.md"]),
+        ([], ["*", "!*.md", "!docs/"], ["a.md", "docs/b.md"]),
+        (["/docs/*.txt"], [], ["docs/c.txt"]),
+    ],
+)
+def test_a_run_may_be_about_some_files(
+    tmp_path: Path, include: list[str], exclude: list[str], left: list[str]
+) -> None:
+    write(tmp_path, "a.md", "docs/b.md", "docs/c.txt", "docs/drafts/d.md", ".gitignore")
+    choice = Choice(include, exclude)
+    items = list(walk(tmp_path, choice))
+    chosen = [os.path.relpath(i.path, tmp_path) for i in items if isinstance(i, Found)]
+    assert chosen == left
+    reasons = {item.reason for item in items if isinstance(item, Skipped)}
+    assert reasons <= {"hidden", EXCLUDED, NOT_INCLUDED}
+    assert [i.path for i in walk(tmp_path / "a.md", choice)] == [str(tmp_path / "a.md")]  # named
+
+
+@pytest.mark.parametrize("pattern", ["", "# a remark", "[", "a\\"])
+def test_a_pattern_that_means_nothing_is_refused(pattern: str) -> None:
+    with pytest.raises(ConfigError, match="means nothing"):
+        Choice(exclude=["*.md", pattern])
 
 
 def test_what_may_not_be_read_is_a_failure_and_the_rest_is_found(

@@ -63,6 +63,10 @@ SHOWN = 5  # lines of skipped or failed files without -v
 @click.option("--reindex", is_flag=True, help="Embed all passages anew, also with another model.")
 @click.option("--retry-failed", is_flag=True, help="Read what failed before again, and only that.")
 @click.option("--prune", is_flag=True, help="Drop files of folders that are gone or empty too.")
+@click.option("--include", multiple=True, metavar="GLOB", help="Read only such files, as '*.md'.")
+@click.option(
+    "--exclude", multiple=True, metavar="GLOB", help="Leave out such files, as 'drafts/'."
+)
 @click.option("--watch", is_flag=True, help="Go on as files change, until Ctrl-C (extra: watch).")
 @click.option("--max-file-mb", type=int, help="Refuse larger files.  [default: 64]")
 @click.option(
@@ -82,6 +86,8 @@ def ingest(
     reindex: bool,
     retry_failed: bool,
     prune: bool,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
     watch: bool,
     wait: bool,
     as_json: bool,
@@ -94,6 +100,7 @@ def ingest(
     New and changed files are read, vanished ones leave the index, unchanged ones cost a look.
     Files that .gitignore or .ragkitignore name, hidden ones and binaries are skipped. What a folder
     held that is gone or empty itself stays, as its disk may not be mounted, until --prune is given.
+    Patterns are as in .gitignore; what they leave out of a run stays as it is in the index.
     With --reindex the old vectors answer until all new ones are there; if stopped, it goes on.
 
     \b
@@ -102,6 +109,7 @@ def ingest(
         ragkit ingest ./docs --offline
         ragkit ingest ./docs --dry-run
         ragkit ingest ./slides --chunker page --index slides
+        ragkit ingest ./docs --include '*.md' --exclude drafts/
         ragkit ingest --reindex --embed-model bge-m3
         ragkit ingest --retry-failed
         ragkit ingest --prune
@@ -114,7 +122,7 @@ def ingest(
         raise ConfigError("--watch and --dry-run exclude each other", hint="leave one of them out")
     ways: Ways = {
         "reread": reread, "reindex": reindex, "retry_failed": retry_failed, "prune": prune,
-        "wait": wait,
+        "wait": wait, "include": include, "exclude": exclude,
     }  # fmt: skip
     printer = ProgressPrinter(quiet=quiet)
     with Rag(index, notify=printer.notify, **settings) as rag:

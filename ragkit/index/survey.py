@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,9 +10,11 @@ from os.path import splitext
 from pathlib import Path
 
 from ragkit.catalog import Source, above, holders, is_below
-from ragkit.errors import NoSuchPathError, NothingFoundError
+from ragkit.errors import ConfigError, NoSuchPathError, NothingFoundError
 from ragkit.index.folder import RENEWED, Index
+from ragkit.loading.members import as_text
 from ragkit.loading.own import BUILT_IN, OWN, Loaders
+from ragkit.loading.patterns import ALL, EXCLUDED, NOT_INCLUDED, Choice
 from ragkit.loading.walk import HIDDEN, Found, walk
 from ragkit.types import Failure, Skipped
 
@@ -19,6 +22,11 @@ NOT_AT_HAND = (
     "the loader that {0} files were read by is not at hand: give it in Python,"
     " Rag(index, loaders={{'{0}': ...}}), or drop them all with 'ragkit rm'"
 )
+OUT_OF_CHOICE = (
+    "{} files of the index are left out of this run, and stay as they are: 'ragkit rm' drops them,"
+    " a line in .ragkitignore keeps them out"
+)
+ESCAPED = "its name is not UTF-8: here its other bytes are written as \\x.."
 STAYS = "it held stay in the index until 'ragkit ingest --prune' drops them"
 OWN_LOADERS = "own_loaders"  # of the catalog's facts: whether there ever was one
 SAME_TICK_NS = 2_000_000_000  # a file changed this shortly before it was read is read again
@@ -43,6 +51,7 @@ class Survey:
     members: Mapping[str, list[str]] = field(default_factory=dict)  # known ones, by what holds them
     only: Callable[[str], bool] | None = None  # whether a member is to be read; None: all are
     lost: Mapping[str, str] = field(default_factory=dict)  # what to say of files of a suffix
+    leaves_out: Callable[[str], bool] = lambda _: False  # what this run is not about: it stays
 
 
 def require(
@@ -57,8 +66,14 @@ def require(
 
     Raises:
         NoSuchPathError: names the first of them.
+        ConfigError: one has a name that is not UTF-8.
     """
     for root in roots:
+        if (shown := as_text(str(root))) != str(root):
+            raise ConfigError(
+                f"{shown} is not UTF-8, so that it cannot be kept as what to ingest",
+                hint="name the folder that it lies in: what is in there is read",
+            )
         if root.exists():
             continue
         count = held(root)
@@ -123,6 +138,7 @@ def survey(
     retry_failed: bool = False,
     prune: bool = False,
     loaders: Loaders = BUILT_IN,
+    choice: Choice = ALL,
 ) -> Survey:
     """Look at every file below ``roots``; read none.
 
@@ -134,6 +150,7 @@ def survey(
         retry_failed: treat what failed before as changed, and leave all else alone.
         prune: what lay below roots that are gone or empty has vanished.
         loaders: which read the files.
+        choice: what of it this run is about; the index keeps what it has of all else.
     """
     sources, damaged = index.catalog.texts.sources() if index else ({}, [])
     known = index.catalog.ledger.roots() if index else []
@@ -147,6 +164,7 @@ def survey(
         reread=reread,
         retry_failed=retry_failed,
         is_damaged=bool(damaged),
+        choice=choice,
     )
     walked: list[str] = []
     bare: list[str] = []  # roots that are empty: it may be a disk that is not mounted
@@ -164,6 +182,7 @@ def survey(
         for path in sources
         if path not in look.seen
         and not any(is_below(path, folder) for folder in unlisted)
+        and not look.leaves_out(path)
         and (not retry_failed or before.failed(path))
     ]
     held = {root: [path for path in unseen if is_below(path, root)] for root in (*bare, *unmounted)}
@@ -176,6 +195,9 @@ def survey(
     else:
         look.failed += [_no_longer_there(root, len(held[root])) for root in unmounted]
     notes = [_empty(root, len(held[root])) for root in bare if held[root] and not prune]
+    if stay := sum(map(look.leaves_out, sources)):
+        notes.append((mine[0], OUT_OF_CHOICE.format(stay)))
+    notes += look.notes
     return Survey(
         tuple(look.fresh),
         tuple(look.unchanged),
@@ -192,6 +214,7 @@ def survey(
         look.members,
         look.is_wanted if retry_failed else None,
         {suffix: NOT_AT_HAND.format(suffix) for suffix in look.lost},
+        look.leaves_out,
     )
 
 
@@ -209,6 +232,7 @@ class _Look:
         reread: bool,
         retry_failed: bool,
         is_damaged: bool,
+        choice: Choice,
     ) -> None:
         self.members: dict[str, list[str]] = {}  # of archives, and of mails with attachments
         for known in {*sources, *before.paths}:
@@ -229,23 +253,45 @@ class _Look:
         self._kinds = _read_by_own(index, sources, loaders)
         self.lost = {_suffix(path) for path in self._kinds} - loaders.own.keys()
         self._is_damaged = is_damaged  # then what lacks a member does not show it
+        self._choice = choice
+        self.left: set[str] = set()  # what the choice leaves out
+        self.notes: list[tuple[str, str]] = []
         self._changed: set[str] = set()  # archives of which all members are to be read
 
     def below(self, root: Path) -> bool:
         """Sort the files at or below a root; say whether anything is there, hidden files apart."""
         is_bare = True
-        for found in walk(root):
-            path = self._stored(found.path)
+        for found in walk(root, self._choice):
+            path = as_text(self._stored(found.path))
             if isinstance(found, Failure):
                 self.failed.append(replace(found, path=path))
             elif isinstance(found, Skipped):
                 self.skipped.append(replace(found, path=path))
+                if found.reason in (EXCLUDED, NOT_INCLUDED):
+                    self.left.add(path)
                 is_bare = is_bare and found.reason == HIDDEN
             else:
                 is_bare = False
-                if path not in self.seen:
-                    self._sort(found, path)
+                named = found if found.path.isascii() else self._named(found, path)
+                if isinstance(named, Failure):
+                    self.failed.append(named)
+                elif path not in self.seen:
+                    self._sort(named, path)
         return not is_bare
+
+    def _named(self, found: Found, path: str) -> Found | Failure:
+        """Return a file with its name as text, where it is no UTF-8."""
+        if as_text(found.path) == found.path:
+            return found
+        if path in self.seen or os.path.lexists(as_text(found.path)):
+            return Failure(path, "read", "its name is not UTF-8, and as text that of another file")
+        if path not in self._sources:
+            self.notes.append((path, ESCAPED))
+        return replace(found, name=path)
+
+    def leaves_out(self, path: str) -> bool:
+        """Say whether a stored path is left out of this run."""
+        return bool(self.left) and (path in self.left or not self.left.isdisjoint(above(path)))
 
     def _sort(self, found: Found, path: str) -> None:
         suffix = _suffix(path)

@@ -10,7 +10,7 @@ import io
 import json
 import re
 
-from ragkit.loading.paths import Paths
+from ragkit.loading.paths import DEEPEST, Paths
 from ragkit.text.surrogates import encodable
 from ragkit.types import Document
 

@@ -7,9 +7,7 @@ later line winning. Nothing is opened but those.
 from __future__ import annotations
 
 import os
-import re
 import stat
-import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -18,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ragkit.errors import LoadError
+from ragkit.loading.patterns import ALL, Choice, spec, verdict
+from ragkit.loading.reading import beginning, read
 from ragkit.types import Document, Failure, Skipped
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 IGNORE_FILES = (".gitignore", ".ragkitignore")
 NEVER = frozenset({"node_modules", "__pycache__"})
+ENVIRONMENT = "pyvenv.cfg"  # a file in each of Python's
+CACHE = "CACHEDIR.TAG"  # by which programs mark what they can make again
+CACHE_MARK = b"Signature: 8a477f597d28d172789f06886806bc55"  # https://bford.info/cachedir/
+MOST_RULES = 1_000_000  # bytes of an ignore file
 INDEX_FILE, INDEX_MARK = "catalog.sqlite", b"ragk"  # the mark stands in the file's header
 HIDDEN = "hidden"
 ELSEWHERE = "a folder that is read under another name: links lead to it"
@@ -55,7 +59,7 @@ class Found:
 class _Rules:
     """One ignore file: its patterns, for paths relative to its folder."""
 
-    folder: str
+    folder: str  # absolute, with a separator behind it
     name: str
     spec: GitIgnoreSpec
 
@@ -67,15 +71,16 @@ class _Folder:
     path: str
     rules: Sequence[_Rules]
     is_link: bool = False
+    is_root: bool = False
 
 
-def walk(root: Path) -> Iterator[Found | Skipped | Failure]:
+def walk(root: Path, choice: Choice = ALL) -> Iterator[Found | Skipped | Failure]:
     """Yield every file below ``root``, sorted by path; a file as root is yielded as it is.
 
     Folders that links lead to come after all others, and no folder is read twice: links may lead
     to each other, to what is read anyway, and around in circles. A ``Skipped`` is passed over on
-    purpose, with all below it where it is a folder; a ``Failure`` is a folder that cannot be listed
-    or a name that is no text.
+    purpose, with all below it where it is a folder; a ``Failure`` is what cannot be listed or
+    looked at. Names that are no UTF-8 have each other byte as Python has it, a lone surrogate.
     """
     path = os.fspath(root)
     if not root.is_dir():
@@ -85,10 +90,10 @@ def walk(root: Path) -> Iterator[Found | Skipped | Failure]:
     for folder in _folders_above(root):
         yield from _read_rules(folder, IGNORE_FILES, rules)
     read: set[tuple[int, int]] = set()
-    links = deque([_Folder(path, rules)])  # the first of them is the root
+    links = deque([_Folder(path, rules, is_root=True)])  # the first of them is the root
     while links:
         # A stack, not recursion: folders may lie deeper than Python's frames.
-        stack = [_inside(links.popleft(), read)]
+        stack = [_inside(links.popleft(), read, choice, path)]
         while stack:
             found = next(stack[-1], None)
             if found is None:
@@ -98,11 +103,11 @@ def walk(root: Path) -> Iterator[Found | Skipped | Failure]:
             elif found.is_link:
                 links.append(found)
             else:
-                stack.append(_inside(found, read))
+                stack.append(_inside(found, read, choice, path))
 
 
 def _inside(
-    folder: _Folder, read: set[tuple[int, int]]
+    folder: _Folder, read: set[tuple[int, int]], choice: Choice, root: str
 ) -> Iterator[_Folder | Found | Skipped | Failure]:
     """Yield what lies in a folder that was not ``read`` yet, under whatever name."""
     try:
@@ -118,29 +123,44 @@ def _inside(
         yield Failure(folder.path, "read", reason, permanent=False)
         return
     names = {entry.name for entry in inside}
-    if INDEX_FILE in names and _is_index(os.path.join(folder.path, INDEX_FILE)):
-        yield Skipped(folder.path, "an index of ragkit")
+    if reason := _never(folder, names):
+        yield Skipped(folder.path, reason)
         return
     rules = list(folder.rules)
     yield from _read_rules(folder.path, [name for name in IGNORE_FILES if name in names], rules)
     for entry in inside:
-        yield _entry(entry, rules)
+        found = _entry(entry, rules)
+        if choice is not ALL and isinstance(found, Found | _Folder):
+            relative = os.path.relpath(found.path, root).replace(os.sep, "/")
+            if reason := choice.why_not(relative, is_folder=isinstance(found, _Folder)):
+                found = Skipped(found.path, reason)
+        yield found
 
 
-def _is_index(file: str) -> bool:
-    """Say whether a file is the catalog of an index, by the place SQLite has for such marks."""
-    with suppress(OSError), open(file, "rb") as opened:
-        return opened.read(72).endswith(INDEX_MARK)
-    return False
+def _never(folder: _Folder, names: set[str]) -> str:
+    """Return why nothing in a folder is read, by what lies in it; "" if there is no such thing.
+
+    What is named is read whatever it is, but for an index.
+    """
+    if INDEX_FILE in names and _begins(folder.path, INDEX_FILE, 72).endswith(INDEX_MARK):
+        return "an index of ragkit"
+    if folder.is_root:
+        return ""
+    if ENVIRONMENT in names:
+        return f"an environment of Python's: it has a {ENVIRONMENT}"
+    if CACHE in names and _begins(folder.path, CACHE, 64).startswith(CACHE_MARK):
+        return f"a cache: it has a {CACHE}"
+    return ""
+
+
+def _begins(folder: str, name: str, size: int) -> bytes:
+    with suppress(OSError):
+        return beginning(os.path.join(folder, name), size)
+    return b""
 
 
 def _entry(entry: os.DirEntry[str], rules: Sequence[_Rules]) -> _Folder | Found | Skipped | Failure:
     path = entry.path
-    try:
-        entry.name.encode()
-    except UnicodeEncodeError:
-        shown = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-        return Failure(shown, "read", "its name is not UTF-8: rename it")
     if entry.name.startswith("."):
         return Skipped(path, HIDDEN)
     try:
@@ -187,33 +207,22 @@ def _read_rules(folder: str, names: Iterable[str], rules: list[_Rules]) -> Itera
         if not os.path.isfile(path):
             continue
         try:
-            text = Path(path).read_text("utf-8-sig", errors="replace")
-        except OSError as error:
-            reason = f"cannot be read, so nothing is ignored by it: {error.strerror}"
+            text = read(path, MOST_RULES).decode("utf-8-sig", "replace")
+        except (OSError, LoadError) as error:
+            told = error.message if isinstance(error, LoadError) else error.strerror
+            reason = f"cannot be read, so nothing is ignored by it: {told}"
             yield Failure(path, "read", reason, permanent=False)
         else:
-            rules.append(_Rules(folder, name, _spec(text)))
-
-
-def _spec(text: str) -> GitIgnoreSpec:
-    """Return an ignore file's patterns; those that mean nothing are passed over, as by git."""
-    from pathspec import GitIgnoreSpec
-
-    lines = []
-    with warnings.catch_warnings(action="ignore"):  # of what re may once take for a set
-        for line in text.split("\n"):
-            with suppress(ValueError, re.error):
-                GitIgnoreSpec.from_lines([line.removesuffix("\r")])
-                lines.append(line.removesuffix("\r"))
-        return GitIgnoreSpec.from_lines(lines)
+            absolute = os.path.join(os.path.abspath(folder), "")
+            rules.append(_Rules(absolute, name, spec(text)))
 
 
 def _ignored_by(path: str, rules: Sequence[_Rules], *, is_folder: bool) -> str:
     """Return the ignore file that leaves a path out, "" if none does: the last word counts."""
     absolute = os.path.abspath(path) if rules else path
     for rule in reversed(rules):
-        relative = os.path.relpath(absolute, rule.folder).replace(os.sep, "/")
-        verdict = rule.spec.check_file(relative + "/" if is_folder else relative).include
-        if verdict is not None:
-            return rule.name if verdict else ""
+        relative = absolute[len(rule.folder) :].replace(os.sep, "/")
+        is_out = verdict(rule.spec, relative, is_folder=is_folder)
+        if is_out is not None:
+            return rule.name if is_out else ""
     return ""

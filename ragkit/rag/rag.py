@@ -143,7 +143,9 @@ class Rag:
                 on. ``retry_failed`` reads what failed before, also for good, and only that.
                 ``prune`` drops what was read below paths that are no longer there, or empty now,
                 which else stays: it may be a disk that is not mounted. ``wait`` waits for another
-                process that writes to the index, instead of failing.
+                process that writes to the index, instead of failing. ``include`` and ``exclude``
+                are patterns as in ``.gitignore``: this run is about what they leave, and all else
+                stays as it is.
 
         Raises:
             NoSuchPathError: a path does not exist.
@@ -183,10 +185,15 @@ class Rag:
 
         self._parts.say_each_once()
         roots = self._writing.roots(paths, ways)
+        always: Ways = {
+            "include": ways.get("include", ()), "exclude": ways.get("exclude", ()),
+        }  # fmt: skip
         first = [partial(self.ingest, *paths, **ways)]
 
         def ingest(there: Sequence[Path]) -> IngestReport:
-            done = (first[0] if first else partial(self.ingest, *there))(progress=progress)
+            done = (first[0] if first else partial(self.ingest, *there, **always))(
+                progress=progress
+            )
             first.clear()
             return done
 

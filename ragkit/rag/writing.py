@@ -15,6 +15,7 @@ from ragkit.errors import ConfigError, IndexMissingError
 from ragkit.index import folder as folders
 from ragkit.index.lock import WriterLock
 from ragkit.loading.own import Loaders
+from ragkit.loading.patterns import ALL, Choice
 from ragkit.protocols import Embedder, Loader
 from ragkit.rag.parts import Notify, Parts
 from ragkit.types import IngestReport, Progress, Ways
@@ -23,6 +24,17 @@ if TYPE_CHECKING:
     from ragkit.index.plan import Plan, Planned
 
 WAIT_S = 0.5  # between two looks at an index that another process writes to
+
+
+def chosen_by(ways: Ways) -> Choice:
+    """Return which files a run is about.
+
+    Raises:
+        ConfigError: a pattern means nothing.
+    """
+    if not (ways.get("include") or ways.get("exclude")):
+        return ALL
+    return Choice(tuple(ways.get("include", ())), tuple(ways.get("exclude", ())))
 
 
 class Writing:
@@ -84,9 +96,10 @@ class Writing:
         folder = self._home
         exists = is_there(folder)
         reindex = ways.get("reindex", False)
+        choice = chosen_by(ways)
         if not exists:
             stored = partial(folders.stored_path, base=folder.parent)
-            found = survey(None, roots, stored=stored, loaders=self._loaders)
+            found = survey(None, roots, stored=stored, loaders=self._loaders, choice=choice)
             if not found.fresh and not found.failed:  # no index is made of nothing
                 yield Progress("done", report=IngestReport(skipped=found.skipped))
                 return
@@ -122,6 +135,7 @@ class Writing:
                 retry_failed=ways.get("retry_failed", False),
                 prune=ways.get("prune", False),
                 loaders=self._loaders,
+                choice=choice,
                 before=before,
             )
             index.forget_renewal()
@@ -163,6 +177,7 @@ class Writing:
             retry_failed=ways.get("retry_failed", False),
             prune=ways.get("prune", False),
             loaders=self._loaders,
+            choice=chosen_by(ways),
         )
         planned = plan(
             found,
