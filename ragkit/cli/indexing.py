@@ -64,6 +64,7 @@ SHOWN = 5  # lines of skipped or failed files without -v
 @click.option("--retry-failed", is_flag=True, help="Read what failed before again, and only that.")
 @click.option("--prune", is_flag=True, help="Drop files of folders that are gone or empty too.")
 @click.option("--watch", is_flag=True, help="Go on as files change, until Ctrl-C (extra: watch).")
+@click.option("--vision-model", help="Reads images, and pages of PDFs without text: llava.")
 @click.option("--max-file-mb", type=int, help="Refuse larger files.  [default: 64]")
 @click.option(
     "--chunker",
@@ -103,6 +104,7 @@ def ingest(
         ragkit ingest ./docs --dry-run
         ragkit ingest ./slides --chunker page --index slides
         ragkit ingest --reindex --embed-model bge-m3
+        ragkit ingest ./scans --vision-model llava
         ragkit ingest --retry-failed
         ragkit ingest --prune
         ragkit ingest --wait
