@@ -29,7 +29,8 @@ CHOICES = {
 }
 LEASTS = {
     "chunk_tokens": 20, "max_file_mb": 1, "k": 1, "candidates": 1, "strictness": 0,
-    "budget_tokens": 100, "answer_tokens": 1, "timeout_s": 1, "load_timeout_s": 1,
+    "pdf_timeout_s": 1, "pdf_memory_mb": 256, "budget_tokens": 100, "answer_tokens": 1,
+    "timeout_s": 1, "load_timeout_s": 1,
 }  # fmt: skip
 OLLAMA = {"OLLAMA_HOST": "host", "OLLAMA_KEEP_ALIVE": "keep_alive"}  # variables it has itself
 
@@ -44,6 +45,7 @@ class Settings:
     api_key: str = field(default="", repr=False)  # for a server that wants one
     embed_model: str = ""  # "" is nomic-embed-text, or an installed one that embeds
     model: str = ""  # that answers; "" is llama3.2, or an installed one that chats
+    vision_model: str = ""  # that reads images, and pages of PDFs that have no text; "" for none
     endpoint: str = "auto"  # "embed", "embeddings" (one text a request)
     keep_alive: str = ""  # how long models stay loaded, such as "30m"; "" is the server's default
     embed_options: Mapping[str, object] = field(default_factory=dict)  # of the embedding model
@@ -57,6 +59,9 @@ class Settings:
     chunker: str = "structure"  # how documents are cut; fixed once an index is made
     chunk_tokens: int = 200  # most tokens of a chunk, estimated
     max_file_mb: int = 64  # larger files are refused, with the reason
+    pdf_timeout_s: float = 30.0  # most for a page of a PDF; a file has ten times as much, and a
+    # second more for each page
+    pdf_memory_mb: int = 1024  # most for reading a PDF
     k: int = 8  # passages that a search returns and an answer draws on
     candidates: int = 100  # passages considered in each view before they are fused
     mode: str = "hybrid"  # or "dense", "lexical"

@@ -149,6 +149,7 @@ def _citation(number: int, hit: Hit, start: int, end: int) -> Citation:
         place=chunk.place_at(start),
         also=hit.also,
         stale=hit.stale,
+        read_by=hit.read_by,
     )
 
 

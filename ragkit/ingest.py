@@ -13,31 +13,39 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 from ragkit.catalog import UNKNOWN, Source, digest_of, holders, is_below
 from ragkit.chunking import text_in_context
 from ragkit.embedding.checked import embed_checked
 from ragkit.embedding.requests import BATCH_TEXTS, finish, is_done, pool_for
 from ragkit.errors import IndexDamagedError, LoadError, OllamaError, RagkitError
+from ragkit.index.ahead import Ahead
 from ragkit.index.caches import publish
 from ragkit.index.folder import PACE, Index
+from ragkit.index.looking import Looking
 from ragkit.index.survey import OWN_LOADERS, SAME_TICK_NS, Survey, survey
 from ragkit.index.tally import Tally, in_parts, without_vectors
 from ragkit.index.unpacking import Unpacker
 from ragkit.loading import read as read_bytes
 from ragkit.loading.own import BUILT_IN, Loaders
 from ragkit.loading.patterns import ALL, Choice
+from ragkit.loading.seen import IMAGE
 from ragkit.loading.walk import Found, Held
-from ragkit.protocols import Chunker, Embedder
+from ragkit.loading.workers import Limits, PdfWorkers
+from ragkit.protocols import Chunker, Embedder, Seeing
 from ragkit.text.languages import detect
 from ragkit.text.tokens import estimate_tokens
 from ragkit.types import Chunk, Document, Embedded, Failure, IngestReport, Progress, Skipped
 
+T = TypeVar("T")
+
+PDF = "pdf"  # the type of what is read ahead
 BATCH_BYTES = 4_000_000  # of documents that wait for their vectors
 TELLING_TOKENS = 10_000  # fewer say little of how fast an embedder is
 PUBLISH_CHUNKS = 20_000  # new chunks after which the caches are brought up to date
@@ -55,6 +63,8 @@ def ingest(
     prune: bool = False,
     loaders: Loaders = BUILT_IN,
     choice: Choice = ALL,
+    pdf_limits: Limits | None = None,
+    seeing: Seeing | None = None,
     chosen: Survey | None = None,
     before: IngestReport | None = None,
 ) -> Iterator[Progress]:
@@ -74,6 +84,8 @@ def ingest(
         prune: drop what lay below roots that are no longer there or empty.
         loaders: which read the files.
         choice: what below ``roots`` this run is about; all else stays as it is.
+        pdf_limits: what a PDF may cost in time and memory.
+        seeing: reads images, and pages of PDFs that have no text.
         chosen: what to read, instead of all that is new below ``roots``.
         before: of work that came first, whose passages are counted too.
 
@@ -94,7 +106,11 @@ def ingest(
     )
     again = reread or retry_failed
     tally = Tally(surveyed, before or IngestReport())
-    run = _Run(index, embedder, chunker, max_file_bytes, again, loaders, surveyed, tally)
+    pdfs = PdfWorkers(pdf_limits)
+    looking = Looking(seeing, pdfs) if seeing else None
+    run = _Run(
+        index, embedder, chunker, max_file_bytes, again, loaders, surveyed, tally, pdfs, looking
+    )
     with index.catalog.transaction():
         if reread:  # of damage, perhaps
             index.catalog.reindex()
@@ -111,8 +127,9 @@ def ingest(
     pool = pool_for(embedder)
     try:
         for found in run.unpacked():
+            run.ahead.look()
             yield run.tally.progress("read", run.stored_path(found))
-            run.take(found)
+            yield from run.take(found)
             if run.batch.is_full:
                 yield from run.hand_over(pool)
         yield from run.hand_over(pool)
@@ -124,6 +141,9 @@ def ingest(
         publish(index.catalog, index.folder, dim=embedder.dim)
         raise
     finally:
+        pdfs.close()
+        if looking:
+            looking.close()
         pool.shutdown(wait=False, cancel_futures=True)  # nothing is under way, unless in a hurry
     run.remove_vanished([index.stored_path(root) for root in roots])
     run.remember_pace()
@@ -142,6 +162,7 @@ class _Read:
     digest: bytes
     content: int | None = None  # stored already
     document: Document | None = None
+    unseen: dict[int, str] = field(default_factory=dict)  # why pages were not read by a model
     language: str = ""
     chunks: list[Chunk] = field(default_factory=list)
     keys: list[bytes] = field(default_factory=list)  # of the chunks' vectors
@@ -180,14 +201,23 @@ class _Run:
         loaders: Loaders,
         surveyed: Survey,
         tally: Tally,
+        pdfs: PdfWorkers,
+        looking: Looking | None,
     ) -> None:
         self.index = index
         self.embedder = embedder
         self.chunker = chunker
         self.max_file_bytes = max_file_bytes
         self.reread = reread
-        self.loaders = loaders
+        self.loaders = replace(loaders, instead={**loaders.instead, "pdf": pdfs.read})
+        self.looking = looking
         self.surveyed = surveyed
+        self.ahead = Ahead(
+            () if ".pdf" in loaders.own else surveyed.fresh,
+            pdfs,
+            max_file_bytes=max_file_bytes,
+            is_known=lambda digest: not reread and self._stored(digest, PDF) is not None,
+        )
         self.batch = _Batch()
         self.known: list[_Read] = []  # files whose texts were stored when they were read
         self.waiting: deque[_Batch] = deque()  # handed over, not yet stored
@@ -225,13 +255,16 @@ class _Run:
         """Return a file's path as the catalog keeps it."""
         return found.name or self.index.stored_path(found.path)
 
-    def take(self, found: Found) -> None:
-        """Read a file, cut it, and add it to the batch in hand; or say why not."""
+    def take(self, found: Found) -> Iterator[Progress]:
+        """Read a file, cut it, and add it to the batch in hand; or say why not.
+
+        Yields while the file is read elsewhere.
+        """
         path = self.stored_path(found)
         self.tally.took(found.size)
         seen_ns = time.time_ns()
         try:
-            read = self._read(path, found)
+            read = yield from self._read(path, found)
         except LoadError as error:
             reason = f"{error.message} ({error.hint})" if error.hint else error.message
             may_differ = error.stage == "read" or found.mtime_ns + SAME_TICK_NS >= seen_ns
@@ -253,17 +286,27 @@ class _Run:
                 self.batch.files.append(read)
                 self.batch.bytes += found.size
 
-    def _read(self, path: str, found: Found) -> _Read | None:
-        """Return what a file holds, None if it is binary."""
+    def _read(self, path: str, found: Found) -> Generator[Progress, None, _Read | None]:
+        """Return what a file holds, None if it is binary; yield while it is read elsewhere."""
+        suffix = PurePosixPath(path).suffix.lower()
+        if begun := self.ahead.take(found):
+            read = _Read(path, found, begun.seen_ns, begun.digest)
+            while not is_done(begun.document):
+                yield self.tally.progress("read", path)
+            yield from self._keep(read, begun.document.result(), b"", is_new=self.reread)
+            return read
         seen_ns = time.time_ns()
         held = found.held or Held(read_bytes(found.path, self.max_file_bytes))
         if held.error:
             raise held.error
         data = held.data
-        suffix = PurePosixPath(path).suffix.lower()
         if held.document:
             read = _Read(path, found, seen_ns, digest_of(data))
             self._cut(read, held.document)
+            return read
+        if self.loaders.is_to_see(suffix):
+            read = _Read(path, found, seen_ns, digest_of(data))
+            yield from self._see(read, data)
             return read
         if reason := self.loaders.is_binary(data, suffix=suffix):
             self._skip(Skipped(path, reason))
@@ -271,17 +314,52 @@ class _Run:
         read = _Read(path, found, seen_ns, digest_of(data))
         is_new = self.reread or held.members is not None  # such a one is written after its members
         if not is_new:
-            read.content = self.index.catalog.texts.content_of_file(
-                read.digest, self.loaders.type_of(suffix, data)
-            )
+            read.content = self._stored(read.digest, self.loaders.type_of(suffix, data))
             if read.content is not None:
                 return read
         document = self.loaders.load(data, suffix=suffix)
-        if not is_new:
+        yield from self._keep(read, document, data, is_new=is_new)
+        return read
+
+    def _stored(self, digest: bytes, kind: str) -> int | None:
+        """Return the text that is stored of a file of this digest, if all of it was read."""
+        content = self.index.catalog.texts.content_of_file(digest, kind)
+        is_partial = self.looking and content in self.index.catalog.texts.with_blank_pages()
+        return None if is_partial else content
+
+    def _see(self, read: _Read, data: bytes) -> Iterator[Progress]:
+        """Let a model read an image, unless one did."""
+        if not self.reread:
+            read.content = self._stored(read.digest, IMAGE)
+        if read.content is None and self.looking:
+            asking = self.looking.image(data)
+            self._cut(read, (yield from self._yielding(asking, read.path)))
+
+    def _keep(
+        self, read: _Read, document: Document, data: bytes, *, is_new: bool
+    ) -> Iterator[Progress]:
+        """Cut a document, unless it is stored; let a model read the pages that have no text."""
+        if self.looking and document.page_starts and document.pages_without_text:
+            data = data or read_bytes(read.found.path, self.max_file_bytes)
+            old = self.surveyed.sources.get(read.path)
+            same = old is not None and old.digest == read.digest == digest_of(data)
+            known = self.looking.known(self.index, old.content) if old and same else {}
+            asking = self.looking.pages(document, data, known)
+            document, read.unseen = yield from self._yielding(asking, read.path)
+        if not (is_new or read.unseen):
             read.content = self.index.catalog.texts.content_of_text(document)
         if read.content is None:
             self._cut(read, document)
-        return read
+
+    def _yielding(self, work: Generator[None, None, T], path: str) -> Generator[Progress, None, T]:
+        """Return what comes of some work, and yield while it waits."""
+        while True:
+            try:
+                next(work)
+            except StopIteration as done:
+                result: T = done.value
+                return result
+            yield self.tally.progress("read", path)
 
     def _cut(self, read: _Read, document: Document) -> None:
         read.document = document
@@ -440,10 +518,15 @@ class _Run:
         if read.document is None:
             assert read.content is not None
             return self.index.catalog.failures.pages_of(read.content, read.path)
-        return [
-            Failure(read.path, "parse", reason, page=page)
+        broken = {
+            page: Failure(read.path, "parse", reason, page=page)
             for page, reason in read.document.failed_pages
-        ]
+        }
+        unseen = {
+            page: Failure(read.path, "read", reason, permanent=False, page=page)
+            for page, reason in read.unseen.items()
+        }
+        return [failure for _, failure in sorted((broken | unseen).items())]
 
     # -- the end
 

@@ -143,3 +143,16 @@ class Answerer(Protocol):
         A generator may return an ``Outcome``: what the answer cost, and what is to be said of it.
         """
         ...
+
+
+class Seeing(Protocol):
+    """Reads the text in images."""
+
+    @property
+    def name(self) -> str:
+        """What its texts are marked with."""
+        ...
+
+    def __call__(self, image: bytes) -> str:
+        """Return what stands in an image file, "" if nothing does."""
+        ...

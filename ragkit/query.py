@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 from ragkit.errors import ConfigError
 from ragkit.fusion import reciprocal_rank_fusion, scaled, weighted_sum
 from ragkit.grounding import PASSAGES, Evidence, citations, evidence, refusal, unsourced
 from ragkit.index.snapshot import Snapshot
 from ragkit.protocols import Answerer, Embedder
+from ragkit.text.page_ranges import page_ranges
 from ragkit.text.surrogates import encodable
 from ragkit.text.wording import is_no_answer, wording_for
 from ragkit.text.words import missing_words, query_terms
@@ -228,6 +230,11 @@ class Answer:
             notes.append(wording.uncited)
         if any(citation.stale for citation in self.citations):
             notes.append(wording.stale)
+        cited = {citation.path for citation in self.citations}
+        unread = {hit.path: hit.unread for hit in self.hits if hit.path in cited and hit.unread}
+        for path, pages in unread.items():
+            file = PurePosixPath(path).name
+            notes.append(wording.unread.format(file=file, pages=page_ranges(pages)))
         return tuple(notes)
 
 

@@ -91,6 +91,8 @@ class Hit:
     stale: tuple[str, ...] = ()  # those of all its paths that failed since: the text is older
     id: int = 0  # of the chunk in its index
     views: tuple[tuple[str, float], ...] = ()  # (view, its normalised score), for `why`
+    unread: tuple[int, ...] = ()  # pages of its file that have no text, from 1
+    read_by: str = ""  # the model that read the page from its image, "" if none did
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,7 @@ class Citation:
     place: str = ""  # written behind the path: "!Sheet1:17", "@00:12:03"; "" if it has none
     also: tuple[str, ...] = ()  # the other paths that hold the same text
     stale: tuple[str, ...] = ()  # those of all its paths that failed since: the text is older
+    read_by: str = ""  # the model that read the page from its image, "" if none did
 
 
 @dataclass(frozen=True, slots=True)

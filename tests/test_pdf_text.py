@@ -7,6 +7,7 @@ from fpdf import FPDF
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ragkit.pdf import reading
 from ragkit.pdf.found import Entry, Facts, Found, Opened, Page, Picture, Refused, packed, unpacked
 from ragkit.pdf.furniture import without_furniture
 from ragkit.pdf.notes_in import notes_in
@@ -49,8 +50,7 @@ def test_a_header_stays_once_and_page_numbers_go() -> None:
     assert document.text.startswith("ACME handbook\nAll about the anchor.")
     assert "of 5" not in document.text
     assert document.notes == (
-        "headers and footers that repeat left out on 5 pages"
-        " (9 lines, such as 'ACME handbook', 'Page 1 of 5')",
+        "headers and footers left out on 5 pages, such as 'ACME handbook', 'Page 1 of 5'",
     )
     for start, word in zip(document.page_starts[1:], WORDS[1:5], strict=True):
         assert document.text.startswith(f"All about the {word}.", start)
@@ -346,6 +346,24 @@ def test_what_pypdf_cannot_open_the_second_reader_may() -> None:
 def test_without_it_what_pypdf_cannot_open_is_refused_as_before(no_second: None) -> None:
     assert read(paged(shown("Plain."))).text == "Plain."
     assert "hardly legible" in read(unmapped()).notes[0]
+
+
+# -- limits of characters
+
+
+def test_more_characters_than_a_page_has_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MOST_OF_A_PAGE", 20)
+    document = read(paged(shown("First."), shown("Far too much of it. " * 9), shown("Third.")))
+    assert document.text == "First.\n\n\n\nThird."
+    assert document.failed_pages == ((2, reading.TOO_MUCH),)
+
+
+def test_more_characters_than_a_file_has_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MOST_CHARACTERS", 20)
+    document = read(paged(*[shown(f"The page {word}.") for word in WORDS[:4]]))
+    assert document.text.startswith("The page anchor.\n\n")
+    ((page, reason),) = document.failed_pages
+    assert (page, reason.partition(":")[0]) == (2, "pages 2 to 4 are not read")
 
 
 # -- between processes

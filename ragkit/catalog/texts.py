@@ -256,6 +256,11 @@ class Texts:
         ).fetchone()
         return list(json.loads(starts))
 
+    def with_blank_pages(self) -> set[int]:
+        """Return the contents that have pages without text."""
+        rows = self._db.execute("SELECT id FROM contents WHERE pages_without_text<>'[]'")
+        return {id_ for (id_,) in rows}
+
     def languages(self) -> list[str]:
         """Return the languages of the texts, the commonest first."""
         rows = self._db.execute(

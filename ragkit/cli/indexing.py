@@ -68,6 +68,7 @@ SHOWN = 5  # lines of skipped or failed files without -v
     "--exclude", multiple=True, metavar="GLOB", help="Leave out such files, as 'drafts/'."
 )
 @click.option("--watch", is_flag=True, help="Go on as files change, until Ctrl-C (extra: watch).")
+@click.option("--vision-model", help="Reads images, and pages of PDFs without text: llava.")
 @click.option("--max-file-mb", type=int, help="Refuse larger files.  [default: 64]")
 @click.option(
     "--chunker",
@@ -111,6 +112,7 @@ def ingest(
         ragkit ingest ./slides --chunker page --index slides
         ragkit ingest ./docs --include '*.md' --exclude drafts/
         ragkit ingest --reindex --embed-model bge-m3
+        ragkit ingest ./scans --vision-model llava
         ragkit ingest --retry-failed
         ragkit ingest --prune
         ragkit ingest --wait

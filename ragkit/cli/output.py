@@ -57,6 +57,7 @@ def hit_json(hit: Hit) -> dict[str, object]:
         "text": chunk.text,
         **({"also": list(hit.also)} if hit.also else {}),
         **({"stale": list(hit.stale)} if hit.stale else {}),
+        **({"read_by": hit.read_by} if hit.read_by else {}),
     }
 
 
@@ -102,6 +103,7 @@ def answer_json(answer: Answer) -> dict[str, object]:
                 "text": c.text,
                 **({"also": list(c.also)} if c.also else {}),
                 **({"stale": list(c.stale)} if c.stale else {}),
+                **({"read_by": c.read_by} if c.read_by else {}),
             }
             for c in answer.citations
         ],
@@ -155,7 +157,8 @@ def others(rag: Rag, found: Hit | Citation) -> str:
     """Return what stands behind a place: whether it is stale, and where else the passage stands."""
     marks = dict.fromkeys(found.stale, " (stale)")
     also = ", ".join(f"{name(rag, path)}{marks.get(path, '')}" for path in found.also)
-    return marks.get(found.path, "") + (f" (also {also})" if also else "")
+    by = f" (read by {printable(found.read_by)})" if found.read_by else ""
+    return by + marks.get(found.path, "") + (f" (also {also})" if also else "")
 
 
 def citation_line(rag: Rag, citation: Citation) -> str:

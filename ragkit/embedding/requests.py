@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any
 
 from ragkit.protocols import Embedder
 from ragkit.types import Embedded
@@ -18,7 +19,7 @@ def pool_for(embedder: Embedder) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(calls, thread_name_prefix="ragkit-embed")
 
 
-def is_done(request: Future[Embedded]) -> bool:
+def is_done(request: Future[Any]) -> bool:
     """Wait a moment for a request, and say whether it has been answered."""
     return not wait([request], SHOW_EVERY_S).not_done
 

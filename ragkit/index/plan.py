@@ -16,6 +16,7 @@ from ragkit.index.unpacking import Unpacker
 from ragkit.loading import read
 from ragkit.loading.own import BUILT_IN, Loaders
 from ragkit.loading.walk import Found, Held
+from ragkit.loading.workers import Limits, PdfWorkers
 from ragkit.protocols import Chunker
 from ragkit.text.tokens import estimate_tokens
 from ragkit.types import Skipped
@@ -43,6 +44,7 @@ def plan(
     chunker: Chunker,
     max_file_bytes: int,
     loaders: Loaders = BUILT_IN,
+    pdf_limits: Limits | None = None,
 ) -> Iterator[Planned]:
     """Yield what would be done; new and changed files are read and cut, and come last.
 
@@ -53,6 +55,7 @@ def plan(
         chunker: cuts documents into chunks.
         max_file_bytes: larger files would be refused.
         loaders: which read the files.
+        pdf_limits: what a PDF may cost in time and memory.
     """
     for path in surveyed.unchanged:
         yield Planned(path, "unchanged")
@@ -71,16 +74,17 @@ def plan(
     unpack = Unpacker(
         stored, loaders, max_file_bytes, surveyed.members, surveyed.only, surveyed.lost
     )
-    read = partial(
-        _read,
-        index=index,
-        chunker=chunker,
-        max_file_bytes=max_file_bytes,
-        loaders=loaders,
-        seen=seen,
-    )
-    for fresh in surveyed.fresh:
-        yield from _fresh(fresh, surveyed, stored, unpack, read)
+    with PdfWorkers(pdf_limits) as pdfs:
+        read = partial(
+            _read,
+            index=index,
+            chunker=chunker,
+            max_file_bytes=max_file_bytes,
+            loaders=replace(loaders, instead={**loaders.instead, "pdf": pdfs.read}),
+            seen=seen,
+        )
+        for fresh in surveyed.fresh:
+            yield from _fresh(fresh, surveyed, stored, unpack, read)
 
 
 def _fresh(
@@ -123,7 +127,7 @@ def _read(
         held = found.held or Held(read(found.path, max_file_bytes))
         if held.error:
             raise held.error
-        if held.document:
+        if held.document or loaders.is_to_see(suffix):  # what a model will say is not known
             return Planned(path, action, size=found.size)
         data = held.data
         if reason := loaders.is_binary(data, suffix=suffix):

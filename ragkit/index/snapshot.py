@@ -19,6 +19,7 @@ from ragkit.index.admission import Admitted, Known, admit, known
 from ragkit.index.caches import entry_of, fresh_entries, is_whole, term_counts
 from ragkit.index.folder import Index
 from ragkit.lexical import FIELDS, Bm25, Entry, LexicalFolder, Query
+from ragkit.loading.seen import read_by
 from ragkit.types import Failure, FloatMatrix, FloatVector, Hit
 from ragkit.vectors import VectorFile
 from ragkit.where import Where
@@ -290,6 +291,8 @@ class Snapshot:
                 stale=tuple(sorted(outdated.intersection(homes[found.content]))),
                 id=found.id,
                 views=tuple((name, view.get(found.id, 0.0)) for name, view in views.items()),
+                unread=contents[found.content].pages_without_text,
+                read_by=read_by(contents[found.content].fields, found.chunk.page),
             )
             for rank, (score, paths, _, found) in enumerate(rows[:k], start=1)
             for path, *also in (sorted(paths, key=lambda path: path in outdated),)

@@ -1,4 +1,7 @@
-"""Hold the files on disk against the index: what is new, what is gone, what is passed over."""
+"""Hold the files on disk against the index: what is new, what is gone, what is passed over.
+
+Why one file: what becomes of a path depends on all that is decided here about the others.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from ragkit.index.folder import RENEWED, Index
 from ragkit.loading.members import as_text
 from ragkit.loading.own import BUILT_IN, OWN, Loaders
 from ragkit.loading.patterns import ALL, EXCLUDED, NOT_INCLUDED, Choice
+from ragkit.loading.seen import IMAGE_SUFFIXES
 from ragkit.loading.walk import HIDDEN, Found, walk
 from ragkit.types import Failure, Skipped
 
@@ -27,6 +31,7 @@ OUT_OF_CHOICE = (
     " a line in .ragkitignore keeps them out"
 )
 ESCAPED = "its name is not UTF-8: here its other bytes are written as \\x.."
+NOT_SEEN = "it has changed, and a model reads such files: name it with --vision-model"
 STAYS = "it held stay in the index until 'ragkit ingest --prune' drops them"
 OWN_LOADERS = "own_loaders"  # of the catalog's facts: whether there ever was one
 SAME_TICK_NS = 2_000_000_000  # a file changed this shortly before it was read is read again
@@ -244,7 +249,9 @@ class _Look:
         self.failed: list[Failure] = []
         self.seen: set[str] = set()
         self._sources = sources
-        self._waiting = index.catalog.texts.waiting() if index else {}
+        self._waiting = {*index.catalog.texts.waiting()} if index else set()
+        if index and loaders.sees:
+            self._waiting |= index.catalog.texts.with_blank_pages()
         self._before = before
         self._stored = stored
         self._loaders = loaders
@@ -296,6 +303,14 @@ class _Look:
     def _sort(self, found: Found, path: str) -> None:
         suffix = _suffix(path)
         is_lost = suffix in self.lost
+        is_image = suffix in IMAGE_SUFFIXES and not self._loaders.sees
+        if is_image and path in self._sources and not is_lost:  # a model has read it
+            self.seen.add(path)
+            if self._is_as_read(found, path, suffix):
+                self.unchanged.append(path)
+            else:
+                self.failed.append(Failure(path, "read", NOT_SEEN, permanent=False))
+            return
         if self._loaders.is_binary_by_name(suffix) and not is_lost:
             self.skipped.append(Skipped(path, "binary, by its name"))
             return

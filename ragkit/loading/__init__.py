@@ -6,9 +6,10 @@ its suffix stands for, unless its content says otherwise (``kinds``).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from ragkit.loading import kinds
 from ragkit.loading.decoding import MARKS, decode, wide_without_mark
@@ -106,6 +107,7 @@ MAGICS = (
     (b"GGUF", "a model's weights"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Office file of before 2007"),
 )
+BUILT_IN: Mapping[str, Callable[[bytes], Document]] = MappingProxyType({})
 LOOKED_AT = 8192  # bytes at the beginning
 
 
@@ -154,16 +156,23 @@ def is_binary(data: bytes, *, suffix: str) -> str:
     return ""
 
 
-def load(data: bytes, *, suffix: str) -> Document:
+def load(
+    data: bytes, *, suffix: str, instead: Mapping[str, Callable[[bytes], Document]] = BUILT_IN
+) -> Document:
     """Return the document in ``data``. Nothing in it depends on the file's name but the suffix.
 
     A suffix that says something else than the content is told in a note.
+
+    Args:
+        data: the file's bytes.
+        suffix: of its name.
+        instead: what reads files of a type instead of the function of this package.
 
     Raises:
         LoadError: it cannot be read, with the stage it came to.
     """
     kind = told_type(data, suffix=suffix)
-    document = READERS[kind].read(data)
+    document = instead.get(kind, READERS[kind].read)(data)
     named = SUFFIXES.get(suffix.lower(), kind)
     if named == kind:
         return document

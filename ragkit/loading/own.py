@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from ragkit.errors import LoadError
 from ragkit.loading import BINARY_SUFFIXES, document_type, is_binary, load, told_type
+from ragkit.loading.seen import IMAGE_SUFFIXES
 from ragkit.protocols import Loader
 from ragkit.types import Document
 
@@ -23,6 +24,8 @@ class Loaders:
     """Which loader reads which file."""
 
     own: Mapping[str, Loader] = field(default_factory=dict)  # by suffix, lower case: ".eml"
+    instead: Mapping[str, Loader] = field(default_factory=dict)  # of the built-in ones, by type
+    sees: bool = False  # whether a model reads images
 
     def __post_init__(self) -> None:
         for suffix in self.own:
@@ -45,7 +48,11 @@ class Loaders:
 
     def is_binary_by_name(self, suffix: str) -> bool:
         """Say whether files of a suffix are not to be opened at all."""
-        return suffix in BINARY_SUFFIXES and suffix not in self.own
+        return suffix in BINARY_SUFFIXES and suffix not in self.own and not self.is_to_see(suffix)
+
+    def is_to_see(self, suffix: str) -> bool:
+        """Say whether a model reads files of a suffix."""
+        return self.sees and suffix in IMAGE_SUFFIXES and suffix not in self.own
 
     def is_binary(self, data: bytes, *, suffix: str) -> str:
         """Return why no loader can read ``data``, "" if one may."""
@@ -58,7 +65,7 @@ class Loaders:
             LoadError: it cannot be read, or its loader returned what cannot be kept.
         """
         if suffix not in self.own:
-            return load(data, suffix=suffix)
+            return load(data, suffix=suffix, instead=self.instead)
         document = self.own[suffix](data)
         if not isinstance(document, Document):
             raise LoadError(

@@ -31,9 +31,18 @@ def pdf(data: bytes) -> Document:
     Raises:
         LoadError: it is none, encrypted or broken.
     """
+    require_pdf(data)
+    return assembled(read(data))
+
+
+def require_pdf(data: bytes) -> None:
+    """Refuse what is no PDF.
+
+    Raises:
+        LoadError: it is none.
+    """
     if not is_pdf(data):
         raise LoadError("it is called .pdf but is no PDF", stage="parse", hint="is it complete?")
-    return assembled(read(data))
 
 
 def assembled(found: Iterable[Found]) -> Document:
@@ -74,10 +83,7 @@ def _document(pages: Sequence[Page], facts: Facts) -> Document:
     notes = list(facts.notes)
     if cleared.lines:
         shown = ", ".join(f"'{line[:40]}'" for line in cleared.samples)
-        notes.append(
-            f"headers and footers that repeat left out on {cleared.pages} pages"
-            f" ({cleared.lines} lines, such as {shown})"
-        )
+        notes.append(f"headers and footers left out on {cleared.pages} pages, such as {shown}")
     by_second = [page.number for page in pages if page.reader == SECOND]
     if by_second:
         notes.append(f"{_pages(by_second)} read by {SECOND}: pypdf made no sense of them")

@@ -128,6 +128,25 @@ def choose(client: Client, wanted: str, *, default: str, capability: Capability)
     )
 
 
+def choose_seeing(client: Client, wanted: str) -> Chosen:
+    """Return the model of a name, which has to take images.
+
+    Releases before 0.6.4 do not say which do: there the server is asked and tells.
+
+    Raises:
+        ModelNotFoundError: it is not installed.
+        ModelUnfitError: it does not take images.
+    """
+    chosen = _known(client, find(client.tags(), wanted), wanted)
+    able = chosen.info.capabilities
+    if able is not None and "vision" not in able:
+        raise ModelUnfitError(
+            f"{chosen.name} does not take images",
+            hint="name another with --vision-model, such as llava ('ollama pull llava' gets it)",
+        )
+    return chosen
+
+
 def _known(client: Client, model: InstalledModel, name: str) -> Chosen:
     return Chosen(name, model.digest, client.show(model.name))
 

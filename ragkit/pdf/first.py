@@ -18,7 +18,7 @@ from ragkit.text.surrogates import encodable
 # What pypdf raises on broken files beside errors of its own.
 BROKEN: tuple[type[Exception], ...] = (
     ArithmeticError, AssertionError, AttributeError, EOFError, ImportError, LookupError,
-    MemoryError, NotImplementedError, OSError, RecursionError, TypeError, ValueError,
+    NotImplementedError, OSError, RecursionError, TypeError, ValueError,
     struct.error, zlib.error,
 )  # fmt: skip
 MOST_ENTRIES = 20_000  # of an outline

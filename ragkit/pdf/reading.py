@@ -12,6 +12,10 @@ from ragkit.pdf.found import FIRST, SECOND, Facts, Found, Opened, Page, Picture,
 from ragkit.pdf.legible import DOUBTFUL, badness, is_doubtful
 from ragkit.pdf.second import Second, is_at_hand
 
+MOST_CHARACTERS = 64_000_000  # of all pages: few bytes of a file may become any number
+MOST_OF_A_PAGE = 4_000_000
+TOO_MUCH = f"it has more than {MOST_OF_A_PAGE:,} characters, as no page has: not read"
+NO_MORE = f"pages {{}} to {{}} are not read: the file has more than {MOST_CHARACTERS:,} characters"
 MOSTLY = 0.8  # of the characters, lest a reader that leaves out what it does not know be best
 
 
@@ -115,8 +119,16 @@ def read(data: bytes, *, first: int = 1) -> Iterator[Found]:
     try:
         readers = Readers(data)
         yield Opened(readers.pages)
+        left = MOST_CHARACTERS
         for number in range(first, readers.pages + 1):
-            yield readers.page(number)
+            page = readers.page(number)
+            left -= len(page.text) + len(page.notes)
+            if left < 0:
+                yield Page(number, "", error=NO_MORE.format(number, readers.pages))
+                break
+            if len(page.text) > MOST_OF_A_PAGE:
+                page = Page(number, "", error=TOO_MUCH)
+            yield page
         yield readers.facts()
     except LoadError as error:
         yield _refused(error)

@@ -16,8 +16,10 @@ from ragkit.index import folder as folders
 from ragkit.index.lock import WriterLock
 from ragkit.loading.own import Loaders
 from ragkit.loading.patterns import ALL, Choice
+from ragkit.loading.workers import Limits
 from ragkit.protocols import Embedder, Loader
 from ragkit.rag.parts import Notify, Parts
+from ragkit.rag.seeing import seeing
 from ragkit.types import IngestReport, Progress, Ways
 
 if TYPE_CHECKING:
@@ -67,7 +69,8 @@ class Writing:
         self._parts = parts
         self._settings = settings
         self._given = given
-        self._loaders = Loaders(dict(loaders))
+        self._loaders = Loaders(dict(loaders), sees=bool(settings.vision_model))
+        self._pdf_limits = Limits(settings.pdf_timeout_s, settings.pdf_memory_mb)
         self._notify = notify
         self._is_found = is_found
         self._release = release
@@ -112,6 +115,7 @@ class Writing:
             self._settings.chunker,
         )
         self._parts.chunker(maker.chunker, maker.chunk_tokens)  # before a folder is made
+        reads_images = seeing(self._settings, self._parts)
         yield from self.turn(held, wait=ways.get("wait", False))
         with self.opened(held, new=None if exists else maker) as index:
             if not (exists or self._is_found):
@@ -136,6 +140,8 @@ class Writing:
                 prune=ways.get("prune", False),
                 loaders=self._loaders,
                 choice=choice,
+                pdf_limits=self._pdf_limits,
+                seeing=reads_images,
                 before=before,
             )
             index.forget_renewal()
@@ -186,6 +192,7 @@ class Writing:
             chunker=self._parts.chunker(*cut),
             max_file_bytes=self._settings.max_file_mb * 1_000_000,
             loaders=self._loaders,
+            pdf_limits=self._pdf_limits,
         )
         try:
             return summed(

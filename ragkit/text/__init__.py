@@ -5,6 +5,7 @@
 * ``sentences``: where sentences end, in any script
 * ``surrogates``: half characters made whole or marked
 * ``languages``: which language a text is in, and its function words
+* ``page_ranges``: page numbers, runs of them in one
 * ``headings``: where a passage stands, in one line
 * ``words``: the terms that BM25 counts
 """
