@@ -90,11 +90,11 @@ PDF = b"%PDF-1.7\n1 0 obj\nendobj\n%%EOF\n"
         (PAGE, ".xls", "html"),
         (PAGE, ".md", "html"),
         (PAGE, ".pdf", "html"),
-        (PAGE, ".py", "code"),
+        (PAGE, ".py", "code/python"),
         (b"<p align=center>A logo</p>\n\n# Title", ".md", "markdown"),
         (b"# Title\n\n- one\n", "", "text"),
         (b"a;b\n1;2\n", ".txt", "text"),
-        (b"#!/bin/sh\necho", "", "code"),
+        (b"#!/bin/sh\necho", "", "code/shell"),
         (b"#!/bin/sh\necho", ".md", "markdown"),
         (b"plain", ".unheard-of", "text"),
         (b"", "", "text"),
@@ -137,7 +137,7 @@ def test_a_copy_with_another_name_is_not_read_as_another_type(tmp_path: Path) ->
     with Rag(tmp_path / ".ragkit", embedder=HashingEmbedder()) as rag:
         report = rag.ingest(docs)
         kind = {Path(listed.path).name: listed.type for listed in rag.ls()}
-        assert kind == {"a.md": "html", "b.html": "html", "c.py": "code"}
+        assert kind == {"a.md": "html", "b.html": "html", "c.py": "code/python"}
         assert [Path(path).name for path, _ in report.notes] == ["a.md"]
         (docs / "b.html").rename(docs / "d.txt")
         again = rag.ingest(docs)
