@@ -49,8 +49,14 @@ def _text(read: Callable[[str, tuple[str, ...]], Document]) -> Callable[[bytes],
     return lambda data: read(*decode(data))
 
 
+def _plain(kind: str) -> Callable[[bytes], Document]:
+    """Return a loader that takes a text as it stands."""
+    return _text(lambda text, notes: Document(text, kind, notes=notes))
+
+
 FORMATS = (
-    Format("text", "txt text log", _text(lambda text, notes: Document(text, "text", notes=notes))),
+    Format("text", "txt text log", _plain("text")),
+    Format("xml", "xml xsd xsl xslt rss atom plist svg", _plain("xml")),
     *(Format(kind, some, _text(code.reader(kind))) for kind, (some, _) in code.LANGUAGES.items()),
     Format("markdown", "md markdown mdx mkd", _text(markdown)),
     Format("rst", "rst", _text(restructured)),

@@ -110,8 +110,7 @@ LANGUAGES: dict[str, tuple[str, _Rules | None]] = {  # type -> suffixes, rules
     "code/sql": ("sql", _rules(SQL, r"/\*.*?(?:\*/|\Z)|--[^\n]*+", flags=re.I)),
     "code/elixir": ("ex exs", _rules(ELIXIR, f"{HASH}|{TRIPLE}")),
     "code": (
-        "ps1 bat css scss less vue svelte properties cmake proto graphql tf jl erl hs ml clj "
-        "vim xml",
+        "ps1 bat css scss less vue svelte properties cmake proto graphql tf jl erl hs ml clj vim",
         None,
     ),
 }  # fmt: skip
