@@ -31,7 +31,7 @@ class Document:
     """
 
     text: str
-    type: str  # "text", "markdown", "rst", "code", "html", "pdf" and so on
+    type: str  # "text", "markdown", "rst", "code", "code/python", "html", "pdf" and so on
     title: str = ""
     headings: tuple[Heading, ...] = ()  # in order of start
     page_starts: tuple[int, ...] = ()  # offset of each page's first character; () if no pages

@@ -23,7 +23,7 @@ def outline(document: Document) -> list[tuple[int, int, str]]:
     ("suffix", "kind"),
     [
         (".MD", "markdown"), (".mdx", "markdown"), (".rst", "rst"), (".htm", "html"),
-        (".pdf", "pdf"), (".py", "code"), (".yaml", "yaml"), (".txt", "text"), ("", "text"),
+        (".pdf", "pdf"), (".py", "code/python"), (".yaml", "yaml"), (".txt", "text"), ("", "text"),
     ],
 )  # fmt: skip
 def test_types_go_by_suffix(suffix: str, kind: str) -> None:

@@ -158,6 +158,13 @@ def test_a_pattern_means_paths_as_in_a_gitignore(
     assert [path for path in others if path_matches(glob, path)] == []
 
 
+@pytest.mark.parametrize("value", ["code", "python", "code/python", "code/*", "py"])
+def test_code_is_found_by_its_language_too(value: str) -> None:
+    admits = matcher(Where.parse(f"type:{value}"))
+    assert admits(Described("a.py", "code/python"))
+    assert not admits(Described("a.md", "markdown"))
+
+
 GUIDE = Described(
     "docs/guide.PDF", "pdf", "How to Install the  Server", "en",
     (("tag", "HowTo"), ("author", "Ann Lee"), ("author", "陈 伟"), ("Language", "zh-TW"),

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from ragkit.loading import kinds
+from ragkit.loading import code, kinds
 from ragkit.loading.decoding import MARKS, decode, wide_without_mark
 from ragkit.loading.docx import docx
 from ragkit.loading.json_text import json_lines, json_paths
@@ -49,14 +49,15 @@ def _text(read: Callable[[str, tuple[str, ...]], Document]) -> Callable[[bytes],
     return lambda data: read(*decode(data))
 
 
-CODE = (
-    "py pyi js mjs cjs ts tsx jsx go rs java kt kts scala swift c h cc cpp cxx hpp hh cs m mm php "
-    "rb pl pm lua r jl sh bash zsh fish ps1 bat sql css scss less vue svelte "
-    "xml properties gradle cmake proto graphql tf dart ex exs erl hs ml clj vim"
-)
+def _plain(kind: str) -> Callable[[bytes], Document]:
+    """Return a loader that takes a text as it stands."""
+    return _text(lambda text, notes: Document(text, kind, notes=notes))
+
+
 FORMATS = (
-    Format("text", "txt text log", _text(lambda text, notes: Document(text, "text", notes=notes))),
-    Format("code", CODE, _text(lambda text, notes: Document(text, "code", notes=notes))),
+    Format("text", "txt text log", _plain("text")),
+    Format("xml", "xml xsd xsl xslt rss atom plist svg", _plain("xml")),
+    *(Format(kind, some, _text(code.reader(kind))) for kind, (some, _) in code.LANGUAGES.items()),
     Format("markdown", "md markdown mdx mkd", _text(markdown)),
     Format("rst", "rst", _text(restructured)),
     Format("csv", "csv tsv tab", _text(table)),
@@ -115,7 +116,7 @@ def document_type(suffix: str) -> str:
     """Return the type that a suffix stands for.
 
     >>> document_type(".md"), document_type(".py"), document_type(".unheard-of")
-    ('markdown', 'code', 'text')
+    ('markdown', 'code/python', 'text')
     """
     return SUFFIXES.get(suffix.lower(), "text")
 
@@ -124,7 +125,7 @@ def told_type(data: bytes, *, suffix: str) -> str:
     """Return the type that a file is read as: by its content where its suffix lies or is none.
 
     >>> told_type(b"%PDF-1.7", suffix=".txt"), told_type(b"#!/usr/bin/env python3", suffix="")
-    ('pdf', 'code')
+    ('pdf', 'code/python')
     """
     named = SUFFIXES.get(suffix.lower(), "text")
     told = kinds.by_magic(data)

@@ -11,7 +11,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate, islice, zip_longest
+from itertools import accumulate, chain, islice, zip_longest
 
 from ragkit.types import Document
 
@@ -124,26 +124,42 @@ def _rows(text: str, delimiter: str, quoting: int) -> Iterator[Row]:
 
 
 def _table(text: str, delimiter: str, first: int, notes: tuple[str, ...]) -> Document:
-    rows = list(_rows(text, delimiter, csv.QUOTE_MINIMAL))
-    if rows and _is_open(text, rows[-1]):
-        number, _ = rows.pop()
+    """Return a table whose first line is that of a number: row by row, as there may be millions."""
+    rows = _rows(text, delimiter, csv.QUOTE_MINIMAL)
+    head = list(islice(rows, SAMPLE_ROWS))
+    at, names = names_of([cells for _, cells in head if _is_filled(cells)])
+    lines = text.count("\n") or text.count("\r")
+    is_long = sum(map(len, names)) * lines > LARGEST * len(text)
+    plain, named = writer(()), writer(() if is_long else names)
+    pieces: list[str] = []
+    numbers: list[int] = []
+    last: Row = (0, [])
+    for number, cells in chain(head, rows):
+        last = number, cells
+        if _is_filled(cells):
+            pieces.append((named if len(pieces) > at else plain)(cells))
+            numbers.append(number)
+    if _is_open(text, last):
+        del pieces[-1], numbers[-1]
+        number, _ = last
         above = sum(map(len, islice(io.StringIO(text, newline=""), number - 1)))
-        more = _rows(text[above:], delimiter, csv.QUOTE_NONE)
-        rows += [(number - 1 + n, cells) for n, cells in more]
+        for n, cells in _rows(text[above:], delimiter, csv.QUOTE_NONE):
+            if _is_filled(cells):
+                pieces.append((named if len(pieces) > at else plain)(cells))
+                numbers.append(number - 1 + n)
         place = first - 1 + number
         notes = (*notes, f"the quote in line {place} is never closed: read as a character")
-    rows = [(number, cells) for number, cells in rows if any(map(str.strip, cells))]
-    at, names = names_of([cells for _, cells in rows[:SAMPLE_ROWS]])
-    if at < 0 and len(rows) > 1:
+    if at < 0 and len(pieces) > 1:
         notes = (*notes, "its columns seem to have no names")
-    if sum(map(len, names)) * len(rows) > LARGEST * len(text):
-        names = []
+    if is_long:
         notes = (*notes, "the names of its columns are too long to stand in each row")
-    plain, named = writer(()), writer(names)
-    pieces = [(named if i > at else plain)(cells) for i, (_, cells) in enumerate(rows)]
-    steps = accumulate((len(piece) + len(BETWEEN_ROWS) for piece in pieces), initial=0)
-    places = tuple((at, f"!{first - 1 + number}") for at, (number, _) in zip(steps, rows))  # noqa: B905
+    starts = accumulate((len(piece) + len(BETWEEN_ROWS) for piece in pieces), initial=0)
+    places = tuple((at, f"!{first - 1 + n}") for at, n in zip(starts, numbers))  # noqa: B905
     return Document(BETWEEN_ROWS.join(pieces), "csv", notes=notes, places=places)
+
+
+def _is_filled(cells: Sequence[str]) -> bool:
+    return any(map(str.strip, cells))
 
 
 def _is_open(text: str, last: Row) -> bool:

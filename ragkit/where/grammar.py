@@ -12,7 +12,8 @@ A key that is repeated is one term: ``tag:howto tag:index`` is ``tag:howto,index
     path    a pattern as in a .gitignore, relative to the folder that holds the index: ``*.md`` at
             any depth, ``docs/**`` or ``docs`` all below it, ``/a.md`` just there; ``./a.md`` is
             seen from the working folder. An archive is the folder of its members
-    type    as ``ragkit ls`` has it, or the ending of the file's name: ``markdown`` or ``md``
+    type    as ``ragkit ls`` has it, or the ending of the file's name: ``markdown`` or ``md``;
+            ``code`` is ``code/python`` too
     lang    the language that the document declares or that was detected; ``zh`` is ``zh-TW`` too
     tag     one of its tags, whole
     title, author, description, from, to    words that stand there: ``author:lee`` is "Ann Lee"

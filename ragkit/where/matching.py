@@ -72,7 +72,9 @@ def _one(key: str, value: str) -> Test:
     whole: Callable[[str], bool] = lambda found: bool(wanted(folded(found)))  # noqa: E731
     if key == "type":
         ending: Callable[[str], str] = lambda path: splitext(path)[1][1:]  # noqa: E731
-        return lambda document: whole(document.type) or whole(ending(document.path))
+        return lambda document: any(
+            map(whole, (document.type, *document.type.split("/"), ending(document.path)))
+        )
     if key == "lang":
         return lambda document: any(
             whole(name) or whole(re.split("[-_]", name)[0])
