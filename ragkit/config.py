@@ -67,6 +67,7 @@ class Settings:
     mode: str = "hybrid"  # or "dense", "lexical"
     fusion: str = "sum"  # of scaled scores; or "rrf", of ranks
     strictness: float = 1.0  # how much evidence an answer needs; 0 never refuses
+    history: bool = True  # the command line remembers the last answer, for 'ragkit show 3'
 
     def __post_init__(self) -> None:
         for name, allowed in CHOICES.items():

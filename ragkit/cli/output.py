@@ -132,8 +132,12 @@ def printable(text: str, *, keep: str = "") -> str:
 
 
 def name(rag: Rag, path: str) -> str:
-    """Return a stored path as it is printed: as seen from the working folder, on one line."""
-    return printable(rag.shown_path(path))
+    """Return a stored path as it is printed: as seen from the working folder, on one line.
+
+    It can be typed as it stands, and is taken for no option.
+    """
+    shown = printable(rag.shown_path(path))
+    return f"./{shown}" if shown.startswith("-") else shown
 
 
 def place(
