@@ -17,10 +17,10 @@ from ragkit.cli.history import Last, Passage, recall
 from ragkit.cli.output import name, print_json, printable, write_as_it_is
 from ragkit.cli.output import place as place_of
 from ragkit.errors import ConfigError, NoSuchPathError, NothingFoundError
-from ragkit.types import Span
 
 if TYPE_CHECKING:
     from ragkit.rag import Rag
+    from ragkit.types import Span
 
 NUMBER = re.compile(r"\[?(\d{1,4})\]?", re.ASCII)  # anything else is a path
 NEWLINE = re.compile(r"\r\n|\r|\n")
@@ -138,6 +138,8 @@ def _show_passages(
     rag: Rag, last: Last, passages: Sequence[Passage], context: int, *, as_json: bool
 ) -> None:
     """Show what a number leads to: the passages of one source, together where they are near."""
+    from ragkit.types import Span
+
     found: list[tuple[Passage, Span]] = []
     for passage in passages:
         try:
