@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import shutil
 import stat
-import subprocess
 import zipfile
 from collections.abc import Iterator
 from functools import partial
@@ -30,7 +28,7 @@ from ragkit.index.folder import Index, Maker
 from ragkit.loading.pdf import BETWEEN
 from ragkit.types import Document
 from tests.embedders import HashingEmbedder
-from tests.test_cli import RAGKIT, Terminal, here, indexed, ragkit
+from tests.test_cli import Terminal, here, indexed, ragkit
 from tests.test_ingest import write
 
 __all__ = ["here", "indexed", "ragkit"]
@@ -320,16 +318,6 @@ def test_of_a_member_it_is_the_archive_that_is_looked_at(tmp_path: Path) -> None
         assert opened.freshness("a.zip!/b.md") == opened.freshness("a.zip!/b.zip!/c.md") == ""
         (tmp_path / "a.zip").unlink()
         assert opened.freshness("a.zip!/b.md") == "gone"
-
-
-def test_on_a_terminal_the_very_words_are_bold(indexed: Path, ragkit: Terminal) -> None:
-    ragkit("ask", "How long does a model stay loaded in memory?")
-    ours, theirs = pty.openpty()
-    subprocess.run([*RAGKIT, "show", "1"], stdout=theirs, stderr=subprocess.DEVNULL, check=True)
-    os.close(theirs)
-    shown = os.read(ours, 10_000).decode()
-    os.close(ours)
-    assert "> 3  \x1b[1mA model stays loaded in memory for five minutes by default.\x1b[0m" in shown
 
 
 # -- what is remembered

@@ -27,6 +27,7 @@ from ragkit.cli.app import (
 )
 from ragkit.cli.completing import complete_models
 from ragkit.cli.history import Last, of_answer, of_search, remember
+from ragkit.cli.links import linked
 from ragkit.cli.output import (
     answer_json,
     citation_line,
@@ -190,6 +191,7 @@ def search(
         for hit in hits:
             chunk = hit.chunk
             at = place(rag, hit.path, chunk.lines, chunk.page, chunk.place_at(0))
+            at = linked(rag, at, hit.path, chunk.lines[0], chunk.page)
             click.echo(f"{hit.rank}. {at}{others(rag, hit)}  ({hit.score:.2f})")
             if hit.chunk.headings:
                 click.echo(f"   {printable(' > '.join(hit.chunk.headings))}")

@@ -458,9 +458,29 @@ class Rag:
         Args:
             path: as stored.
         """
-        from ragkit.index.freshness import freshness
+        from ragkit.index.on_disk import freshness
 
         return freshness(self.reader().index, path)
+
+    def file(self, path: str) -> tuple[Path, str]:
+        """Return the file on disk that a stored path is of, and of a member of it, its own path."""
+        from ragkit.index.on_disk import file_of
+
+        return file_of(self.reader().index, path)
+
+    def bytes_of(self, path: str) -> bytes:
+        """Return a file of the index as it is on disk now, also one in an archive.
+
+        Args:
+            path: as stored.
+
+        Raises:
+            NoSuchPathError: it is no longer there.
+            LoadError: its archive is damaged, or it is too large.
+        """
+        from ragkit.index.on_disk import taken_out
+
+        return taken_out(self.reader().index, path, self.settings.max_file_mb * 1_000_000)
 
     def check(self) -> list[str]:
         """Read every row and file of the index; return a line for each that is damaged.
