@@ -32,6 +32,8 @@ LEASTS = {
     "pdf_timeout_s": 1, "pdf_memory_mb": 256, "budget_tokens": 100, "answer_tokens": 1,
     "timeout_s": 1, "load_timeout_s": 1,
 }  # fmt: skip
+LINK = re.compile(r"[A-Za-z][\w+.-]*:(?=.*\{path\})(?:[!-z|~]|\{(?:path|line|page)\})*", re.ASCII)
+OWN_ONLY = {"viewer": "a command", "link": "an address"}  # a stranger's file is not to name one
 OLLAMA = {"OLLAMA_HOST": "host", "OLLAMA_KEEP_ALIVE": "keep_alive"}  # variables it has itself
 
 
@@ -67,6 +69,10 @@ class Settings:
     mode: str = "hybrid"  # or "dense", "lexical"
     fusion: str = "sum"  # of scaled scores; or "rrf", of ranks
     strictness: float = 1.0  # how much evidence an answer needs; 0 never refuses
+    history: bool = True  # the command line remembers the last answer, for 'ragkit show 3'
+    viewer: str = ""  # the program that 'ragkit open' shows pages with; "" is one that is installed
+    link: str = ""  # where places printed on a terminal lead: "" is file://, "none" is nowhere, or
+    # an address with {path} and perhaps {line} and {page}: "vscode://file/{path}:{line}"
 
     def __post_init__(self) -> None:
         for name, allowed in CHOICES.items():
@@ -75,6 +81,10 @@ class Settings:
                     f"{name} cannot be {getattr(self, name)!r}",
                     hint=f"one of: {', '.join(allowed)}",
                 )
+        if self.link not in ("", "none") and not LINK.fullmatch(self.link):
+            raise ConfigError(
+                f"link cannot be {self.link!r}", hint="such as vscode://file/{path}:{line}, or none"
+            )
         for name, least in LEASTS.items():
             if not getattr(self, name) >= least:
                 raise ConfigError(
@@ -200,9 +210,16 @@ def read_file(file: Path) -> dict[str, object]:
 def refuse_keys(found: Mapping[str, object], file: Path) -> None:
     """Refuse a key in an index's file: it goes where the documents go, to whoever gets them.
 
+    And what is run or followed on a click: the file may have come with somebody's documents.
+
     Raises:
         ConfigError: it has one.
     """
+    for name in filter(found.__contains__, OWN_ONLY):
+        raise ConfigError(
+            f"{name} is not taken from {file}: {OWN_ONLY[name]} is yours to choose, not an index's",
+            hint=f"set it with RAGKIT_{name.upper()} or 'ragkit config set {name}', and not there",
+        )
     if "api_key" in found:
         raise ConfigError(
             f"api_key is not taken from {file}, which goes along with the documents",

@@ -141,6 +141,24 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of one source's text: what a place leads to."""
+
+    path: str  # as stored
+    start: int  # offsets in characters of the document's text, end exclusive
+    end: int
+    lines: tuple[int, int]
+    page: int | None  # that was asked for
+    place: str  # that was asked for: "!Sheet1:17", "@00:12:03"
+    document: str = field(repr=False)  # the whole text that it is a part of
+
+    @property
+    def text(self) -> str:
+        """The stretch itself."""
+        return self.document[self.start : self.end]
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """Why a file or a page is not in the index, or is there only in an older version."""
 

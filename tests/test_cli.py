@@ -155,7 +155,7 @@ NO_SETTINGS = {
     "no_probe",
     "as_json", "quiet", "verbose", "help", "version", "batch", "dry_run", "reread", "reindex",
     "retry_failed", "failed", "wait", "prune", "watch", "where", "exclude", "include",
-    "sort", "reverse", "fields",
+    "sort", "reverse", "fields", "context",
     "repair", "compact", "jsonl",
     "insecure", "base", "system", "parameters", "file_index",
 }  # fmt: skip
@@ -766,14 +766,14 @@ def test_an_interrupt_while_the_command_line_is_loaded_ends_with_130(
 def test_an_interrupt_anywhere_ends_with_130(
     ragkit: Terminal, monkeypatch: pytest.MonkeyPatch, indexed: Path
 ) -> None:
-    monkeypatch.setattr(rag.Rag, "ls", lambda _: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(rag.Rag, "ls", lambda *_, **__: signal.raise_signal(signal.SIGINT))
     assert ragkit("ls")[0] == 130
 
 
 def test_a_termination_anywhere_ends_with_143(
     ragkit: Terminal, monkeypatch: pytest.MonkeyPatch, indexed: Path
 ) -> None:
-    monkeypatch.setattr(rag.Rag, "ls", lambda _: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr(rag.Rag, "ls", lambda *_, **__: signal.raise_signal(signal.SIGTERM))
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
         assert ragkit("ls")[0] == 143

@@ -65,6 +65,11 @@ def test_an_example_does_what_it_says(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     monkeypatch.setenv("OLLAMA_HOST", ollama.url)
+    if re.search("(show|open)( 1)?$", example):
+        run(["search", "keep a model loaded", "--offline"])
+    for variable in ("EDITOR", "RAGKIT_VIEWER"):
+        monkeypatch.setenv(variable, "true")
+    monkeypatch.delenv("VISUAL", raising=False)
     if "unset" in example:
         run(["config", "set", "model", "qwen3"])
     command = example.replace("gpu-box", ollama.url)

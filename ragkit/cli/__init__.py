@@ -2,8 +2,10 @@
 
 * ``app``: the group, how errors end, options that commands share
 * ``output``: tables, progress, JSON
-* ``indexing``: ingest, status, show, rm
+* ``indexing``: ingest, status, rm
 * ``listing``: ls
+* ``showing``: show; ``opening``: open; ``programs``: with which
+* ``history``: what was printed last, so that a number leads to it
 * ``checking``: check
 * ``portable``: export, import
 * ``asking``: ask, search
@@ -14,7 +16,18 @@
 * ``completing``: names of models, for the shell
 """
 
-from ragkit.cli import asking, checking, health, indexing, listing, models, portable, settings
+from ragkit.cli import (
+    asking,
+    checking,
+    health,
+    indexing,
+    listing,
+    models,
+    opening,
+    portable,
+    settings,
+    showing,
+)
 from ragkit.cli.app import cli, main
 
 __all__ = [
@@ -26,6 +39,8 @@ __all__ = [
     "listing",
     "main",
     "models",
+    "opening",
     "portable",
     "settings",
+    "showing",
 ]

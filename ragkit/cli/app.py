@@ -90,10 +90,13 @@ class Root(Group):
             formatter.write_dl([(n.ljust(width), c.get_short_help_str(70)) for n, c in found])
             formatter.dedent()
 
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write(f"{self.epilog}\n")
+
 
 SECTIONS = {
     "First": ("ingest", "ask", "search"),
-    "What is there": ("status", "ls", "show", "rm", "check", "export", "import"),
+    "What is there": ("status", "ls", "show", "open", "rm", "check", "export", "import"),
     "Models and settings": ("models", "doctor", "config", "completion"),
 }
 

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,6 +26,8 @@ from ragkit.cli.app import (
     where_option,
 )
 from ragkit.cli.completing import complete_models
+from ragkit.cli.history import Last, of_answer, of_search, remember
+from ragkit.cli.links import linked
 from ragkit.cli.output import (
     answer_json,
     citation_line,
@@ -47,6 +49,10 @@ from ragkit.errors import (
 from ragkit.text.graphemes import floor
 from ragkit.text.wording import wording_for
 from ragkit.where import Where
+
+if TYPE_CHECKING:
+    from ragkit.query import Found
+    from ragkit.rag import Rag
 
 REFUSED = 1
 EXCERPT = 240  # characters of a passage that search prints
@@ -75,6 +81,13 @@ def question_options(setting: str) -> Callable[[Command], Command]:
         ),
         click.option("-k", type=click.IntRange(1), help="Passages to return.  [default: 8]"),
         where_option,
+        click.option(
+            "--no-history",
+            "history",
+            flag_value=False,
+            default=None,
+            help="Do not remember it for 'show' and 'open'.",
+        ),
         click.argument("question", required=False),
     )
     return lambda command: reduce(lambda made, add: add(made), added, command)
@@ -119,11 +132,13 @@ def ask(
         answer = rag.ask(_given(question, "ask"), where=where)
         if as_json:
             print_json(answer_json(answer))
+            _remember(rag, partial(of_answer, answer), quiet=quiet)
             return REFUSED if answer.refused else 0
         _say(answer)
         if citations := sorted(answer.citations, key=lambda citation: citation.marker):
             lines = dict.fromkeys(citation_line(rag, citation) for citation in citations)
             click.echo("\n" + "\n".join(lines))
+        _remember(rag, partial(of_answer, answer), quiet=quiet)
         for note in answer.notes:  # with -q too: whether to trust it is a part of an answer
             notice(wording_for(answer.question).note.format(note=note))
         return REFUSED if answer.refused else 0
@@ -148,25 +163,35 @@ def search(
     """
     from ragkit.rag import Rag
 
-    def found(text: str) -> dict[str, object]:
+    def found(text: str) -> tuple[dict[str, object], Found]:
         result = rag.find(text, where=where)
         hits = [hit_json(hit) for hit in result.hits]
         degraded = {"degraded": list(result.degraded)} if result.degraded else {}
         part = {"where": result.where} if result.where else {}
-        return {"question": result.question, "mode": result.mode, **part, "hits": hits, **degraded}
+        told: dict[str, object] = {
+            "question": result.question,
+            "mode": result.mode,
+            **part,
+            "hits": hits,
+            **degraded,
+        }
+        return told, result
 
     with Rag(index, notify=notices(quiet=quiet), **settings) as rag:
         if batch is not None:
             unanswered = {"mode": rag.settings.mode, "hits": []}
-            return _batch(question, batch, found, unanswered=unanswered)
+            return _batch(question, batch, lambda text: found(text)[0], unanswered=unanswered)
+        value, result = found(_given(question, "search"))
+        hits = result.hits
+        keep = partial(_remember, rag, partial(of_search, result.question, hits), quiet=quiet)
         if as_json:
-            value = found(_given(question, "search"))
             print_json(value)
-            return 0 if value["hits"] else REFUSED
-        hits = rag.search(_given(question, "search"), where=where)
+            keep()
+            return 0 if hits else REFUSED
         for hit in hits:
             chunk = hit.chunk
             at = place(rag, hit.path, chunk.lines, chunk.page, chunk.place_at(0))
+            at = linked(rag, at, hit.path, chunk.lines[0], chunk.page)
             click.echo(f"{hit.rank}. {at}{others(rag, hit)}  ({hit.score:.2f})")
             if hit.chunk.headings:
                 click.echo(f"   {printable(' > '.join(hit.chunk.headings))}")
@@ -179,7 +204,20 @@ def search(
                 f"nothing matches in the files that match {where}" if where else "nothing matches",
                 hint="try other words, or --mode dense for related passages",
             )
+        keep()
         return 0
+
+
+def _remember(rag: Rag, last: Callable[[], Last], *, quiet: bool) -> None:
+    """Keep what was printed, so that its numbers lead somewhere; an answer never fails for it."""
+    folder = rag.folder
+    if folder is None or not rag.settings.history:
+        return
+    try:
+        remember(folder, last())
+    except OSError as error:
+        told = f"note: 'ragkit show 1' will not know this: it cannot be kept ({error.strerror})"
+        notice(told, quiet=quiet)
 
 
 def _say(answer: Iterable[str]) -> None:

@@ -1,11 +1,9 @@
-"""Commands about what is in the index: ingest, status, show, rm."""
+"""Commands about what is in the index: ingest, status, rm."""
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -36,12 +34,11 @@ from ragkit.cli.output import (
     printable,
     size,
     table,
-    write_as_it_is,
 )
 from ragkit.cli.progress import ProgressPrinter
 from ragkit.cli.watching import watch_folders
 from ragkit.config import CHOICES
-from ragkit.errors import ConfigError, NoSuchPathError, NothingFoundError
+from ragkit.errors import ConfigError, NothingFoundError
 
 if TYPE_CHECKING:
     from ragkit.rag import Rag
@@ -279,49 +276,6 @@ def _cut(found: Status) -> str:
     return {"structure": size, "page": ", a page each", "document": ", a document each"}.get(
         found.chunker, f"{size}, cut by {found.chunker}"
     )
-
-
-@cli.command(short_help="Print the text of a file, or some of its lines, or a page.")
-@click.argument("place", metavar="PATH[:LINES|#page=N]")
-@index_option
-@json_option
-def show(place: str, index: str | None, as_json: bool) -> None:
-    """Print the text of a file as the index has it, or some of its lines, or one page.
-
-    \b
-        ragkit show sample_corpus/keep-alive.md:1-5
-        ragkit show 'guide.pdf#page=2'
-    """
-    from ragkit.rag import Rag
-
-    with Rag(index) as rag:
-        path, text = _shown(rag, place)
-    if as_json:
-        print_json({"path": path, "text": text})
-    elif sys.stdout.isatty():
-        click.echo(printable(text, keep="\n\t"), nl=not text.endswith("\n"))
-    else:
-        write_as_it_is(text)
-
-
-def _shown(rag: Rag, place: str) -> tuple[str, str]:
-    """Return the path in ``PATH[:LINES|#page=N]``, and the text that it names."""
-    with suppress(NoSuchPathError):  # a name may end as a place does
-        return place, rag.text(place)
-    if found := re.fullmatch(r"(.+)#page=(\d{1,9})", place, re.S):
-        return found[1], rag.text(found[1], page=int(found[2]))
-    found = re.fullmatch(r"(.+):(\d+)(?:-(\d+))?", place, re.S)
-    if not found:
-        return place, rag.text(place)
-    path = found[1]
-    lines = re.split(r"(?<=\n)|(?<=\r)(?!\n)", rag.text(path))
-    first, last = int(found[2]), int(found[3] or found[2])
-    if not 1 <= first <= last <= len(lines):
-        raise ConfigError(
-            f"{path} has lines 1 to {len(lines)}, not {place.rpartition(':')[2]}",
-            hint=f"ragkit show {path}",
-        )
-    return path, "".join(lines[first - 1 : last])
 
 
 @cli.command(short_help="Drop files from the index.")

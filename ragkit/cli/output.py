@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import accumulate
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from ragkit.cli.links import linked
 from ragkit.cli.wrapping import columns_of, terminal_columns, width, wrapped
 from ragkit.text.surrogates import encodable
 
@@ -132,8 +131,12 @@ def printable(text: str, *, keep: str = "") -> str:
 
 
 def name(rag: Rag, path: str) -> str:
-    """Return a stored path as it is printed: as seen from the working folder, on one line."""
-    return printable(rag.shown_path(path))
+    """Return a stored path as it is printed: as seen from the working folder, on one line.
+
+    It can be typed as it stands, and is taken for no option.
+    """
+    shown = printable(rag.shown_path(path))
+    return f"./{shown}" if shown.startswith("-") else shown
 
 
 def place(
@@ -164,10 +167,7 @@ def others(rag: Rag, found: Hit | Citation) -> str:
 def citation_line(rag: Rag, citation: Citation) -> str:
     """Return the line under an answer that says where a marker leads: a link, where it can be."""
     where = place(rag, citation.path, citation.lines, citation.page, citation.place)
-    if sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
-        address = Path(rag.shown_path(citation.path)).absolute().as_uri()
-        address += f"#page={citation.page}" if citation.page else ""
-        where = f"\x1b]8;;{address}\x1b\\{where}\x1b]8;;\x1b\\"
+    where = linked(rag, where, citation.path, citation.lines[0], citation.page)
     return f"[{citation.marker}] {where}{others(rag, citation)}"
 
 

@@ -8,15 +8,15 @@ from contextlib import closing
 from pathlib import Path
 
 from ragkit.catalog import stale
-from ragkit.errors import ConfigError, NoSuchPathError
+from ragkit.errors import NoSuchPathError
 from ragkit.index.admission import fields_of, known, passed
 from ragkit.index.beside import begun
 from ragkit.index.binding import misled
 from ragkit.index.caches import damages as cache_damages
 from ragkit.index.caches import lagging as cache_lag
 from ragkit.index.folder import Index
+from ragkit.index.locators import page_span
 from ragkit.index.unpacking import ARCHIVE
-from ragkit.loading.pdf import BETWEEN
 from ragkit.types import Listed, Status
 from ragkit.where import Described, Where
 from ragkit.where.globs import folded
@@ -162,17 +162,12 @@ def text_of(index: Index, path: str | Path, page: int | None = None) -> str:
             if stored in sources:
                 content = sources[stored].content
                 text = texts.text(content)
-                return text if page is None else _page(text, texts.page_starts(content), path, page)
+                if page is None:
+                    return text
+                start, end = page_span(text, texts.page_starts(content), str(path), page)
+                return text[start:end]
         texts.require_sources()  # a damaged row may be the one that was meant
     raise NoSuchPathError(f"the index has no {path}", hint="'ragkit ls' lists what it has")
-
-
-def _page(text: str, starts: list[int], path: str | Path, page: int) -> str:
-    if not 1 <= page <= len(starts):
-        pages = f"pages 1 to {len(starts)}, not {page}" if starts else "no pages"
-        raise ConfigError(f"{path} has {pages}", hint=f"ragkit show {path}")
-    end = (*starts, len(text) + len(BETWEEN))[page] - len(BETWEEN)
-    return text[starts[page - 1] : end]
 
 
 def row_damages(index: Index) -> list[str]:

@@ -35,6 +35,7 @@ from ragkit.types import (
     Listed,
     Progress,
     Repaired,
+    Span,
     Status,
     Synced,
     Ways,
@@ -425,6 +426,61 @@ class Rag:
         from ragkit.index.inventory import text_of
 
         return text_of(self.reader().index, path, page)
+
+    def locate(self, place: str, *, shown: Callable[[str], str] | None = None) -> Span:
+        """Return what a place leads to: a path, ``a.md:3-8``, ``b.pdf#page=7``, ``c.xlsx!Sums:17``.
+
+        Args:
+            place: as the command line prints it, or with a path as it is stored.
+            shown: how paths were printed; by default as ``shown_path`` has them.
+
+        Raises:
+            NoSuchPathError: the index has no such path.
+            ConfigError: the file has no such page, line or place.
+        """
+        from ragkit.index.locators import locate
+
+        return locate(self.reader().index, place, shown or self.shown_path)
+
+    def relocate(self, path: str, start: int, end: int, text: str) -> Span:
+        """Return where a passage that stood there stands now, by its text or the beginning of it.
+
+        Raises:
+            NoSuchPathError: it is no longer there.
+        """
+        from ragkit.index.locators import relocate
+
+        return relocate(self.reader().index, path, start, end, text)
+
+    def freshness(self, path: str) -> str:
+        """Return what became of a file since it was read: "changed", "gone", "failed" or "".
+
+        Args:
+            path: as stored.
+        """
+        from ragkit.index.on_disk import freshness
+
+        return freshness(self.reader().index, path)
+
+    def file(self, path: str) -> tuple[Path, str]:
+        """Return the file on disk that a stored path is of, and of a member of it, its own path."""
+        from ragkit.index.on_disk import file_of
+
+        return file_of(self.reader().index, path)
+
+    def bytes_of(self, path: str) -> bytes:
+        """Return a file of the index as it is on disk now, also one in an archive.
+
+        Args:
+            path: as stored.
+
+        Raises:
+            NoSuchPathError: it is no longer there.
+            LoadError: its archive is damaged, or it is too large.
+        """
+        from ragkit.index.on_disk import taken_out
+
+        return taken_out(self.reader().index, path, self.settings.max_file_mb * 1_000_000)
 
     def check(self) -> list[str]:
         """Read every row and file of the index; return a line for each that is damaged.
