@@ -96,7 +96,7 @@ def test_languages(text: str, language: str) -> None:
         ("num_ctx getUserName HTTPServer2 APIs", "",
          "num_ctx num ctx getusername get user name httpserver2 http server 2 apis"),
         ("Ｆｕｌｌ ｗｉｄｔｈ", "", "full width"),
-        ("naïve l’été", "", "naïve l'été"),
+        ("naïve l’été", "", "naïve naive l'été l'ete"),
         ("在 GPU 上运行", "zh", "在 gpu 上运 运行"),
         ("ภาษาไทย", "th", "ภา าษ ษา าไ ไท ทย"),
         ("हिन्दी में", "", "हिन्दी में"),

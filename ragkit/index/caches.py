@@ -21,7 +21,7 @@ from ragkit.catalog import CacheRecord, Catalog, Content, StoredChunk
 from ragkit.errors import IndexWriteError
 from ragkit.lexical import Entry, holds_dropped, write_lexical
 from ragkit.text.headings import heading_path
-from ragkit.text.words import terms
+from ragkit.text.words import VERSION, terms
 
 ADDITION_SHARE = 0.25  # of the large file: a larger addition is merged with it
 CHECKED_BYTES = 100_000_000  # files up to this size are compared whole whenever they are opened
@@ -76,7 +76,7 @@ def _publish_dense(catalog: Catalog, folder: Path, dim: int, *, anew: bool) -> N
 
 
 def _publish_lexical(catalog: Catalog, folder: Path, *, anew: bool) -> None:
-    records = catalog.ledger.caches("lexical")
+    records = caches_of(catalog, "lexical")
     old = records[0] if records and is_whole(records[0], folder) else None
     removed = catalog.ledger.removed()
     last = catalog.last_id("chunks")
@@ -139,13 +139,28 @@ class _Counts:
             yield entry
 
     def keep(self, catalog: Catalog) -> None:
-        catalog.ledger.set_meta("lexical_terms", f"{self.body} {self.headings}")
+        catalog.ledger.set_meta("lexical_terms", f"{self.body} {self.headings} {VERSION}")
+
+
+def caches_of(catalog: Catalog, kind: str) -> list[CacheRecord]:
+    """Return the caches of a kind that a search may use, oldest rows first.
+
+    A lexical one of terms that are made otherwise now is none: it is made anew by the next ingest,
+    and until then its chunks are scored from the catalog.
+    """
+    if kind == "lexical" and _counted(catalog)[2:] != [VERSION]:
+        return []
+    return catalog.ledger.caches(kind)
 
 
 def term_counts(catalog: Catalog) -> tuple[int, int]:
     """Return the number of terms in the lexical cache: of bodies, and of heading paths."""
-    body, headings = (catalog.ledger.meta("lexical_terms") or "0 0").split()
+    body, headings, *_ = _counted(catalog)
     return int(body), int(headings)
+
+
+def _counted(catalog: Catalog) -> list[str]:
+    return (catalog.ledger.meta("lexical_terms") or "0 0").split()
 
 
 def is_whole(record: CacheRecord, folder: Path, *, wholly: bool = False) -> bool:
@@ -200,7 +215,7 @@ def lagging(catalog: Catalog) -> list[str]:
     return [
         kind
         for kind, table in tables.items()
-        if max((record.last_id for record in catalog.ledger.caches(kind)), default=0)
+        if max((record.last_id for record in caches_of(catalog, kind)), default=0)
         < catalog.last_id(table)
     ]
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from ragkit.catalog import CacheRecord, stale
 from ragkit.index.admission import Admitted, Known, admit, known
-from ragkit.index.caches import entry_of, fresh_entries, is_whole, term_counts
+from ragkit.index.caches import caches_of, entry_of, fresh_entries, is_whole, term_counts
 from ragkit.index.folder import Index
 from ragkit.lexical import FIELDS, Bm25, Entry, LexicalFolder, Query
 from ragkit.loading.seen import read_by
@@ -59,7 +59,7 @@ class Reader:
         catalog = self.index.catalog
         for last_try in (False, False, True):  # a writer may remove files while they are opened
             with catalog.snapshot():
-                records = catalog.ledger.caches("dense"), catalog.ledger.caches("lexical")
+                records = caches_of(catalog, "dense"), caches_of(catalog, "lexical")
                 # A file counts only if those before it do: rows are in one of them or are fresh.
                 dense, lexical = (list(takewhile(self._open, found)) for found in records)
                 if (dense, lexical) != records and not last_try:

@@ -12,9 +12,13 @@ import re
 import unicodedata
 from collections.abc import Collection, Sequence
 from functools import cache
+from itertools import chain
 from typing import Protocol
 
+from ragkit.text.folding import lowered, one_han, plain, unaccented
 from ragkit.text.languages import ENGLISH
+
+VERSION = "2"  # of the terms: what was made by another is made again, from the texts
 
 STEMMERS = {
     "ar": "arabic", "da": "danish", "de": "german", "el": "greek", "en": "english",
@@ -35,7 +39,8 @@ LONGEST = 100  # characters of a term; more is a hash or base64, its beginning i
 _ASCII = re.compile(r"\w+(?:'\w+)?", re.ASCII)
 _ANY = re.compile(rf"[{UNSPACED}]+|(?:[^\W{UNSPACED}]|[{MARKS}])+(?:['’][^\W{UNSPACED}]+)?")
 _RUN = re.compile(rf"[{UNSPACED}]")
-_PARTS = re.compile(r"[A-Z]+s?(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\dA-Za-z_]+")
+_PARTS = re.compile(r"[A-Z]+s?(?![a-z])|[A-Z]?[a-z]+|\d+")
+_OTHER_PARTS = re.compile(r"\d+|[^\d_]+")
 
 
 class Terms(dict[str, str]):
@@ -43,27 +48,41 @@ class Terms(dict[str, str]):
 
     def __init__(self, language: str, *, most: int = 300_000) -> None:
         super().__init__()
+        self._language = language
         self._most = most  # words remembered; then it forgets them all
         self._stemmer = _snowball(STEMMERS[language]) if language in STEMMERS else None
 
     def __missing__(self, word: str) -> str:
         if _RUN.match(word):  # a run of Chinese is seldom seen twice
-            return " ".join(bigrams(word))
-        terms = [self._term(word)]
-        name = word.partition("'")[0].partition("’")[0]
-        if not (name.isalpha() and name[1:].islower()):
-            parts = _PARTS.findall(name)
-            if len(parts) > 1:
-                terms += [self._term(part) for part in parts if len(part) > 1 or part.isdigit()]
-        joined = " ".join(dict.fromkeys(terms))
+            return " ".join(bigrams(one_han(word)))
+        forms = (form for name in _names(word) for form in self.forms(name))
+        joined = " ".join(dict.fromkeys(forms))
         if len(self) >= self._most:
             self.clear()
         self[word] = joined
         return joined
 
-    def _term(self, word: str) -> str:
-        lowered = word.lower().replace("’", "'")[:LONGEST]
-        return self._stemmer.stemWord(lowered) if self._stemmer else lowered
+    def forms(self, word: str) -> list[str]:
+        """Return the term of a word, and that of it without its accents if it has any."""
+        small = lowered(word, self._language)[:LONGEST]
+        term = plain(self._stemmer.stemWord(small) if self._stemmer else small)
+        if small.isascii():
+            return [term]
+        bare = unaccented(small) or small
+        if bare == small:
+            return [term]
+        return [term, plain(self._stemmer.stemWord(bare) if self._stemmer else bare)]
+
+
+def _names(word: str) -> list[str]:
+    """Return a word, and the parts of it if it is an identifier."""
+    name = word.partition("'")[0].partition("’")[0]
+    if name.isalpha() and name[1:].islower():
+        return [word]
+    parts = (_PARTS if name.isascii() else _OTHER_PARTS).findall(name)
+    if len(parts) < 2:
+        return [word]
+    return [word, *(part for part in parts if len(part) > 1 or part.isdigit())]
 
 
 class Stemmer(Protocol):
@@ -139,10 +158,12 @@ def query_terms(query: str, languages: Sequence[str]) -> list[tuple[str, ...]]:
     telling = [word for word in words if word.lower() not in ENGLISH] or words
     found: dict[tuple[str, ...], None] = {}
     for word in telling:
-        forms = [_terms(language)[word].split(" ") for language in languages or [""]]
-        for position in range(max(map(len, forms))):
-            same = dict.fromkeys(form[position] for form in forms if position < len(form))
-            found[tuple(same)] = None
+        if _RUN.match(word):
+            found |= dict.fromkeys((pair,) for pair in bigrams(one_han(word)))
+            continue
+        for name in _names(word):
+            forms = (_terms(language).forms(name) for language in languages or [""])
+            found[tuple(dict.fromkeys(chain.from_iterable(forms)))] = None
     return list(found)
 
 
@@ -163,8 +184,9 @@ def missing_words(query: str, languages: Sequence[str], missing: Collection[str]
             found += [word] if first[word].split(" ")[0] in missing else []
             continue
         at = -1  # where the stretch in hand ends
-        for i, pair in enumerate(bigrams(word)):
-            if pair in missing:
+        folded = bigrams(one_han(word))
+        for i, (pair, same) in enumerate(zip(bigrams(word), folded, strict=True)):
+            if same in missing:
                 found = [*found[:-1], found[-1] + pair[-1]] if at == i else [*found, pair]
                 at = i + 1
     return list(dict.fromkeys(found))
