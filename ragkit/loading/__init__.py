@@ -25,6 +25,7 @@ from ragkit.loading.opendocument import opendocument
 from ragkit.loading.pdf import pdf
 from ragkit.loading.pptx import pptx
 from ragkit.loading.reading import oversize, read
+from ragkit.loading.rtf import rtf
 from ragkit.loading.subtitles import srt, vtt
 from ragkit.loading.tabular import table
 from ragkit.loading.webpage import declared_encoding, webpage
@@ -80,6 +81,7 @@ FORMATS = (
     Format("ods", "ods ots", opendocument("ods"), is_text=False),
     Format("odp", "odp otp", opendocument("odp"), is_text=False),
     Format("epub", "epub", epub, is_text=False),
+    Format("rtf", "rtf", rtf, is_text=False),
     Format("xls", "xls xlt", xls, is_text=False),
     Format("doc", "doc dot", refused("doc"), is_text=False),
     Format("ppt", "ppt pps", refused("ppt"), is_text=False),
