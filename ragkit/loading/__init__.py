@@ -14,6 +14,7 @@ from types import MappingProxyType
 from ragkit.loading import code, kinds
 from ragkit.loading.decoding import MARKS, decode, wide_without_mark
 from ragkit.loading.docx import docx
+from ragkit.loading.epub import epub
 from ragkit.loading.json_text import json_lines, json_paths
 from ragkit.loading.keyed import ini_sections, toml_paths, yaml_paths
 from ragkit.loading.mail import mail, mailbox
@@ -24,6 +25,7 @@ from ragkit.loading.opendocument import opendocument
 from ragkit.loading.pdf import pdf
 from ragkit.loading.pptx import pptx
 from ragkit.loading.reading import oversize, read
+from ragkit.loading.rtf import rtf
 from ragkit.loading.subtitles import srt, vtt
 from ragkit.loading.tabular import table
 from ragkit.loading.webpage import declared_encoding, webpage
@@ -79,6 +81,8 @@ FORMATS = (
     Format("odt", "odt ott", opendocument("odt"), is_text=False),
     Format("ods", "ods ots", opendocument("ods"), is_text=False),
     Format("odp", "odp otp", opendocument("odp"), is_text=False),
+    Format("epub", "epub", epub, is_text=False),
+    Format("rtf", "rtf", rtf, is_text=False),
     Format("xls", "xls xlt", xls, is_text=False),
     Format("doc", "doc dot", refused("doc"), is_text=False),
     Format("ppt", "ppt pps", refused("ppt"), is_text=False),
@@ -93,7 +97,7 @@ BINARY_SUFFIXES = frozenset(  # what has a row above is opened all the same
         "png jpg jpeg gif bmp webp ico tif tiff heic avif psd mp3 wav flac ogg m4a aac mp4 mkv avi "
         "mov webm wmv zst 7z rar jar war exe dll so dylib a o obj class pyc "
         "pyo wasm bin dat iso dmg deb rpm apk ttf otf woff woff2 eot sqlite sqlite3 db mdb parquet "
-        "feather npy npz pkl pt pth onnx gguf safetensors h5 faiss epub mobi"
+        "feather npy npz pkl pt pth onnx gguf safetensors h5 faiss mobi"
     ).split()
     if f".{suffix}" not in SUFFIXES
 )

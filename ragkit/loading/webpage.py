@@ -4,17 +4,35 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from html.parser import HTMLParser
 
+from ragkit.loading.page_parts import Part, left_out, note_of, part_kind
+from ragkit.loading.writing import clean_fields, tags
 from ragkit.types import Document, Heading
 
 DROPPED = frozenset({"script", "style", "template", "noscript"})
 BLOCKS = frozenset(
     "address article aside blockquote body center dd details dialog div dl dt fieldset figcaption "
-    "figure footer form h1 h2 h3 h4 h5 h6 header hr main nav ol p pre section summary table tbody "
-    "tfoot thead ul".split()
+    "figure footer form h1 h2 h3 h4 h5 h6 header hr main nav ol p pre section summary ul".split()
 )
-LINES = frozenset({"br", "li", "tr"})
+LINES = frozenset({"br", "li"})
+TABULAR = frozenset("table caption thead tbody tfoot tr td th".split())
+PARTS = frozenset("nav header footer main article".split())
+VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
+METAS = {
+    "author": "author", "article:author": "author", "dc.creator": "author",
+    "dcterms.creator": "author", "citation_author": "author",
+    "description": "description", "dc.description": "description", "og:description": "description",
+    "keywords": "tag", "article:tag": "tag", "dc.subject": "tag", "citation_keywords": "tag",
+    "date": "date", "dc.date": "date", "dcterms.modified": "date", "article:modified_time": "date",
+    "last-modified": "date", "datemodified": "date", "revised": "date", "dcterms.date": "date",
+    "article:published_time": "created", "dcterms.created": "created", "datepublished": "created",
+    "citation_publication_date": "created", "dc.language": "language",
+}  # fmt: skip
+ISO = re.compile(r"\s*\d{4}-\d\d(?:-\d\d(?:[T ]|\s*$)|\s*$)")
+MOST_OPEN = 50  # parts in each other
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w-]+)", re.I)
 # Encodings that hold ASCII, as what says so here was ASCII; "utf-16" or "hex" is never true.
@@ -48,13 +66,83 @@ def webpage(text: str, notes: tuple[str, ...]) -> Document:
     parser = _Reader()
     parser.feed(text)
     parser.finish()
-    body = parser.text()
+    body, headings = parser.text(), parser.headings
+    if cut := left_out(parser.parts, len(body)):
+        body, headings = _without(body, headings, cut)
+        notes = (*notes, note_of(cut))
     if not body.strip() and text.strip():
         notes = (*notes, "nothing but markup: the page has no text of its own")
     title = SPACE.sub(" ", "".join(parser.title)).strip()
-    headings = tuple(parser.headings)
     title = title or next((heading.title for heading in headings), "")
-    return Document(text=body, type="html", title=title, headings=headings, notes=notes)
+    return Document(
+        text=body,
+        type="html",
+        title=title,
+        headings=tuple(headings),
+        notes=notes,
+        fields=_first_of_each(clean_fields(parser.fields)),
+    )
+
+
+def _first_of_each(fields: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return one field of a name, as a page says the same to many; but all tags and authors."""
+    found: dict[tuple[str, str], str] = {}
+    for name, text in fields:
+        found.setdefault((name, text if name in ("tag", "author") else ""), text)
+    return tuple((name, text) for (name, _), text in found.items())
+
+
+def _without(text: str, headings: list[Heading], cut: list[Part]) -> tuple[str, list[Heading]]:
+    """Return a text and its headings without some parts, which are in order."""
+    kept, stays, shift, at = [], [], 0, 0
+    waiting = iter([*headings])
+    heading = next(waiting, None)
+    for part in (*cut, Part("", len(text), len(text))):
+        while heading is not None and heading.start < part.start:
+            if heading.start >= at:
+                stays.append(Heading(heading.start - shift, heading.level, heading.title))
+            heading = next(waiting, None)
+        kept.append(text[at : part.start])
+        shift += part.end - part.start
+        at = part.end
+    whole = "".join(kept)
+    blank = len(whole) - len(whole.lstrip("\n"))
+    return whole[blank:], [Heading(h.start - blank, h.level, h.title) for h in stays]
+
+
+def page_fields(tag: str, attributes: dict[str, str | None]) -> list[tuple[str, str]]:
+    """Return what an element of a page's head says of the page.
+
+    >>> page_fields("meta", {"name": "Author", "content": "Ann"})
+    [('author', 'Ann')]
+    >>> page_fields("meta", {"name": "date", "content": "1 May"})
+    [('date-as-written', '1 May')]
+    """
+    if tag == "html":
+        return [("language", attributes.get("lang") or attributes.get("xml:lang") or "")]
+    name = attributes.get("name") or attributes.get("property") or attributes.get("itemprop") or ""
+    content = attributes.get("content") or ""
+    field = METAS.get(name.lower(), "") if tag == "meta" else ""
+    if field == "tag":
+        return tags(content)
+    if field in ("date", "created") and not ISO.match(content):
+        field += "-as-written"
+    return [(field, content)] if field else []
+
+
+@dataclass(slots=True)
+class _Table:
+    """A table that is being read."""
+
+    has_names: bool = False  # so it is one of data, not of layout
+    in_cell: bool = False
+    cells: int = 0  # of the row
+    written: int = 0  # pieces of text before the row
+
+    @property
+    def folds(self) -> bool:
+        """Whether what is read stands in one line, as a cell of data does."""
+        return self.has_names and self.in_cell
 
 
 class _Reader(HTMLParser):
@@ -72,6 +160,15 @@ class _Reader(HTMLParser):
         self._in_title = False
         self._preformatted = 0
         self._heading: tuple[int, int, int] | None = None  # start, level, first part
+        self.parts: list[Part] = []  # what is not content, and what is the main one
+        self._open: list[
+            tuple[str, str, int, int]
+        ] = []  # (tag, kind, start, inner ones of its tag)
+        self._tables: list[_Table] = []
+        self._fragment = _Table()  # for rows outside of any
+        self._lists: list[int | None] = []  # the last number of a list that counts
+        self._bars = ""  # between cells, before the next word
+        self.fields: list[tuple[str, str]] = []
 
     def text(self) -> str:
         return "".join(self._parts)
@@ -92,41 +189,128 @@ class _Reader(HTMLParser):
             return
         if tag in DROPPED:
             self._dropped = tag
+        elif tag in ("meta", "html"):
+            self.fields += page_fields(tag, dict(attrs))
         elif tag == "title" and not self._parts and not self.title:  # a drawing may have its own
             self._in_title = True
-        elif tag in LINES:
-            self._break(1)
-            if tag == "li":
-                self._write("- ")
-        elif tag in ("td", "th"):
-            if self._parts and not self._breaks:
-                self._write(" | ")
         elif tag == "img":
             alt = dict(attrs).get("alt")
             if alt:
                 self.handle_data(f" {alt} ")
+        elif tag in TABULAR:
+            self._start_in_table(tag)
+        elif tag in LINES:
+            self._break(1)
+            if tag == "li":
+                space = " " if self._space and not self._at_space() else ""
+                self._write(space + self._mark(dict(attrs)))
+                self._space = False
         elif tag in BLOCKS:
-            self._in_title = False
-            if self._heading and self._heading[2] < len(self._parts):  # it was never closed
-                self._end_heading()
+            self._start_block(tag, attrs)
+        if attrs or self._open or tag in PARTS:
+            self._start_part(tag, dict(attrs))
+
+    def _end_what_is_open(self) -> None:
+        """End a title or heading that was never closed."""
+        self._in_title = False
+        if self._heading and self._heading[2] < len(self._parts):
+            self._end_heading()
+
+    def _start_block(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._end_what_is_open()
+        if tag in ("ol", "ul"):
+            start = dict(attrs).get("start") or "1"
+            count = int(start) if start.isdecimal() and len(start) < 9 else 1
+            self._lists.append(count - 1 if tag == "ol" else None)
+        self._break(2)
+        self._preformatted += tag == "pre"
+        if tag in HEADINGS:
+            self._heading = (self._length, int(tag[1]), len(self._parts))
+
+    def _mark(self, attributes: dict[str, str | None]) -> str:
+        """Return what stands before an item of the innermost list."""
+        if not self._lists or (last := self._lists[-1]) is None:
+            return "- "
+        stated = attributes.get("value") or ""
+        self._lists[-1] = int(stated) if stated.isdecimal() and len(stated) < 9 else last + 1
+        return f"{self._lists[-1]}. "
+
+    def _start_in_table(self, tag: str) -> None:
+        self._end_what_is_open()
+        if tag == "table":
             self._break(2)
-            self._preformatted += tag == "pre"
-            if tag in HEADINGS:
-                self._heading = (self._length, int(tag[1]), len(self._parts))
+            self._tables.append(_Table())
+            return
+        table = self._tables[-1] if self._tables else self._fragment
+        if tag == "tr":
+            self._bars = ""
+            table.in_cell = False
+            self._break(1)
+            table.cells = 0
+            table.written = len(self._parts)
+        elif tag in ("td", "th"):
+            table.has_names = table.has_names or tag == "th"
+            if table.cells:
+                self._bars += " | "
+                if len(self._parts) > table.written:
+                    self._breaks = 0  # of a paragraph in the cell before
+            table.cells += 1
+            table.in_cell = True
+        else:  # parts of a table that have rows
+            table.has_names = table.has_names or tag == "thead"
+            table.in_cell = False
+            self._break(1 if tag != "caption" else 2)
+
+    def _start_part(self, tag: str, attributes: dict[str, str | None]) -> None:
+        """Remember where a part of the page begins, or that its tag stands once more inside it."""
+        if tag in VOID:
+            return
+        for at, (name, kind, start, depth) in enumerate(self._open):
+            if name == tag:
+                self._open[at] = (name, kind, start, depth + 1)
+        kind = part_kind(tag, attributes)
+        if kind and len(self._open) < MOST_OPEN:
+            self._open.append((tag, kind, self._length, 0))
+
+    def _end_part(self, tag: str) -> None:
+        for at in range(len(self._open) - 1, -1, -1):
+            name, kind, start, depth = self._open[at]
+            if name != tag:
+                continue
+            if depth:
+                self._open[at] = (name, kind, start, depth - 1)
+            else:
+                has_title = any(h.level == 1 and h.start >= start for h in self.headings[-9:])
+                self.parts.append(Part(kind, start, self._length, has_title))
+                del self._open[at]
 
     def handle_endtag(self, tag: str) -> None:
         if self._dropped:
             if tag == self._dropped:
                 self._dropped = ""
-        elif tag == "title":
+            return
+        if tag == "title":
             self._in_title = False
+        elif tag == "table":
+            if self._tables:
+                self._tables.pop()
+            self._bars = ""
+            self._break(2)
+        elif tag in ("tr", "caption"):
+            self._bars = ""
+            (self._tables[-1] if self._tables else self._fragment).in_cell = False
+            self._break(1 if tag == "tr" else 2)
+        elif tag in ("td", "th"):
+            (self._tables[-1] if self._tables else self._fragment).in_cell = False
         elif tag in BLOCKS:
             if tag in HEADINGS:
                 self._end_heading()
+            if tag in ("ol", "ul") and self._lists:
+                self._lists.pop()
             self._preformatted -= tag == "pre" and self._preformatted > 0
             self._break(2)
-        elif tag == "tr":
-            self._break(1)
+        if self._open:
+            self._end_part(tag)
 
     def handle_data(self, data: str) -> None:
         if self._dropped:
@@ -144,19 +328,30 @@ class _Reader(HTMLParser):
                 self._space = folded.endswith(" ")
 
     def _at_space(self) -> bool:
-        return not self._parts or self._breaks > 0 or self._parts[-1].endswith((" ", "\n"))
+        return (
+            not self._parts
+            or self._breaks > 0
+            or bool(self._bars)
+            or self._parts[-1].endswith((" ", "\n"))
+        )
 
     def _write(self, text: str) -> None:
         if self._breaks and self._parts:
             self._append("\n" * self._breaks)
         self._breaks = 0
-        self._append(text)
+        self._append(self._bars + text)
+        self._bars = ""
 
     def _append(self, text: str) -> None:
         self._parts.append(text)
         self._length += len(text)
 
     def _break(self, lines: int) -> None:
+        if self._bars:
+            return  # at the beginning of a cell
+        if self._tables and self._tables[-1].folds and not self._preformatted:
+            self._space = self._space or not self._at_space()  # a cell of a table stays a line
+            return
         self._breaks = max(self._breaks, lines)
         self._space = False
 
