@@ -7,10 +7,11 @@ from fpdf import FPDF
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragkit.pdf import reading
+from ragkit.pdf import first, reading
 from ragkit.pdf.found import Entry, Facts, Found, Opened, Page, Picture, Refused, packed, unpacked
 from ragkit.pdf.furniture import without_furniture
 from ragkit.pdf.notes_in import notes_in
+from ragkit.pdf.second import Second
 from ragkit.pdf.words import rejoined, vocabulary
 from ragkit.types import Heading
 from tests.test_pdf import no_second, paged, read, shown, stream
@@ -348,7 +349,20 @@ def test_without_it_what_pypdf_cannot_open_is_refused_as_before(no_second: None)
     assert "hardly legible" in read(unmapped()).notes[0]
 
 
+def test_what_the_second_reader_cannot_load_is_nothing() -> None:
+    second = Second(paged(shown("One.")))
+    assert second.has_pages
+    assert second.text(9) == ""
+    with pytest.raises(ValueError, match="load"):
+        second.picture(9)
+
+
 # -- limits of characters
+
+
+def test_an_outline_has_no_more_entries_than_a_book(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(first, "MOST_ENTRIES", 2)
+    assert len(read(outlined(("One", 0), ("Two", 0), ("Three", 0))).headings) == 2
 
 
 def test_more_characters_than_a_page_has_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,8 @@ from tests.embedders import HashingEmbedder
 from tests.test_ingest import LONG_AGO_NS, write
 from tests.test_pdf import GOOD, paged, shown, stream
 
-ENDLESS = stream(zlib.compress(b"q Q\n" * 8_000_000), b"/Filter /FlateDecode")  # minutes of work
+WORK = b"BT /F1 9 Tf (a) Tj ET\n" * 500_000  # for minutes
+ENDLESS = stream(zlib.compress(WORK), b"/Filter /FlateDecode")
 LARGE = stream(zlib.compress(b" " * 70_000_000), b"/Filter /FlateDecode")
 QUICK = Limits(page_s=1.0, memory_mb=400, processes=2)
 
@@ -147,6 +148,30 @@ def test_pages_that_take_too_long_to_draw_cost_themselves() -> None:
     assert all(" takes " in picture.error for picture in drawn)
 
 
+def test_what_cannot_be_opened_cannot_be_drawn(quick: PdfWorkers) -> None:
+    drawn = quick.pictures(b"%PDF-1.7", [1, 2])
+    assert [picture.number for picture in drawn] == [1, 2]
+    assert all(p.error.startswith("it cannot be drawn: the PDF is broken") for p in drawn)
+
+
+def test_a_process_that_starts_while_all_is_closed_ends_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    closing = PdfWorkers(QUICK)
+
+    class Late(processes._Worker):
+        def __init__(self, limits: Limits) -> None:
+            super().__init__(limits)
+            closing._is_closed.set()
+
+    monkeypatch.setattr(processes, "_Worker", Late)
+    with closing, pytest.raises(LoadError, match="signal 9"):
+        closing.read(GOOD)
+    assert not closing.processes
+    with pytest.raises(LoadError, match="it was stopped"):
+        closing.read(GOOD)
+
+
 # -- the process itself
 
 
@@ -167,9 +192,19 @@ def test_a_request_is_answered_line_by_line() -> None:
     assert isinstance(picture, Picture)
     (refused,) = asked(b"%PDF-")
     assert isinstance(refused, Refused)
+    (refused,) = asked(b"%PDF-", pictures=(1,))
+    assert isinstance(refused, Refused)
     (faulty,) = asked(GOOD, pictures=("x",))  # type: ignore[arg-type]
     assert isinstance(faulty, Refused)
     assert faulty.reason.startswith("the PDF is broken: TypeError")
+
+
+def test_a_pipe_that_nobody_reads_ends_the_process() -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    request = {"bytes": len(GOOD), "first": 1, "pictures": []}
+    with os.fdopen(writes, "wb", buffering=0) as nobody, pytest.raises(BrokenPipeError):
+        worker.serve(request, GOOD, nobody, 3600.0)
 
 
 def test_processes_end_with_whoever_started_them(tmp_path: Path) -> None:
@@ -251,6 +286,14 @@ def test_an_ingest_reads_on_past_a_pdf_that_hangs(tmp_path: Path) -> None:
         put(docs / "copy.pdf", paged(shown("Number 3 of them.")))
         assert rag.ingest(docs).embedded == 0
         assert not rag.check()
+
+
+def test_a_pdf_that_is_too_large_is_refused_in_its_turn(tmp_path: Path) -> None:
+    docs = write(tmp_path / "docs", a="A bridge.")
+    put(docs / "large.pdf", GOOD + b"\n" * 1_100_000)
+    with Rag(tmp_path / ".ragkit", embedder=HashingEmbedder(), max_file_mb=1) as rag:
+        (failure,) = rag.ingest(docs).failed
+    assert failure.reason.startswith("1 MB is more than the limit of 1 MB")
 
 
 def test_an_interrupt_does_not_wait_for_a_pdf(tmp_path: Path) -> None:

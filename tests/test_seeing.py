@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import os
+from collections.abc import Generator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+from fpdf import FPDF
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ragkit import Rag
-from ragkit.errors import ModelNotFoundError, ModelUnfitError
+from ragkit.errors import (
+    LoadError,
+    ModelNotFoundError,
+    ModelUnfitError,
+    OllamaError,
+    OllamaReplyError,
+    OllamaUnreachableError,
+)
+from ragkit.index.looking import Looking
 from ragkit.loading.seen import with_pages
+from ragkit.loading.workers import PdfWorkers
+from ragkit.pdf.reading import Readers
 from ragkit.pdf.second import png
 from ragkit.types import Document, Heading
 from tests.embedders import HashingEmbedder
@@ -21,6 +36,8 @@ from tests.test_ingest import LONG_AGO_NS, write
 from tests.test_pdf import no_second, paged, shown, stream
 
 __all__ = ["here", "no_second", "ragkit"]  # fixtures
+
+T = TypeVar("T")
 
 BLANK = stream(b"0 0 100 100 re f")
 IMAGE = png([memoryview(b"\x00\xff\x00\xff")] * 4, 4)
@@ -222,28 +239,70 @@ def test_failures_of_the_server_go_in_the_ledger_and_are_tried_again(
 def test_without_anything_to_draw_with_a_page_says_so(
     no_second: None,
 ) -> None:
-    from ragkit.pdf.reading import Readers
-
     picture = Readers(scan()).picture(2)
     assert picture.error.startswith("no image of it can be made (pip install '.[formats]'")
 
 
 def test_the_image_on_a_page_will_do(no_second: None) -> None:
-    import base64
+    document = FPDF()
+    document.add_page()
+    document.image(io.BytesIO(IMAGE), w=50)
+    picture = Readers(bytes(document.output())).picture(1)
+    assert base64.b64decode(picture.base64).startswith((b"\x89PNG", b"\xff\xd8\xff"))
 
-    from ragkit.pdf.reading import Readers
 
+def test_an_image_that_is_broken_is_told(no_second: None) -> None:
     image = stream(
         b"\xff\xd8\xff\xe0 and so on",
         b"/Type /XObject /Subtype /Image /Width 4 /Height 4 /BitsPerComponent 8"
-        b" /ColorSpace /DeviceGray /Filter /DCTDecode",
+        b" /ColorSpace /DeviceGray /Filter /NoSuchFilter",
     )
     data = paged(stream(b"/X Do"), extra=(image,)).replace(
         b"/Font << /F1 3 0 R >> >> /Contents",
         b"/Font << /F1 3 0 R >> /XObject << /X 6 0 R >> >> /Contents",
     )
-    picture = Readers(data).picture(1)
-    assert base64.b64decode(picture.base64).startswith(b"\xff\xd8\xff") or picture.error
+    assert Readers(data).picture(1).error.startswith("it cannot be drawn: ")
+
+
+class Fails:
+    """A model whose server fails."""
+
+    name = "llava"
+
+    def __init__(self, error: OllamaError) -> None:
+        self._error = error
+
+    def __call__(self, image: bytes) -> str:
+        raise self._error
+
+
+def ended(work: Generator[None, None, T]) -> T:
+    while True:
+        try:
+            next(work)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+
+
+def test_a_server_that_is_gone_ends_the_run_another_fault_costs_the_page() -> None:
+    document = Document("", "pdf", page_starts=(0,), pages_without_text=(1,))
+    with PdfWorkers() as workers:
+        gone = Looking(Fails(OllamaUnreachableError("gone")), workers)
+        with pytest.raises(OllamaUnreachableError):
+            ended(gone.pages(document, paged(BLANK), {}))
+        with pytest.raises(OllamaUnreachableError):
+            ended(gone.image(IMAGE))
+        faulty = Looking(Fails(OllamaReplyError("no reply")), workers)
+        with pytest.raises(LoadError, match="llava cannot read it: no reply"):
+            ended(faulty.image(IMAGE))
+        assert ended(faulty.pages(document, paged(BLANK), {})) == (
+            document, {1: "llava cannot read it: no reply"}
+        )  # fmt: skip
+        _, failed = ended(faulty.pages(document, b"%PDF-", {}))
+        assert failed[1].startswith("it cannot be drawn: the PDF is broken")
+        gone.close()
+        faulty.close()
 
 
 @given(st.lists(st.sampled_from(["", "Text.", "Two\nlines."]), min_size=1, max_size=6), st.data())

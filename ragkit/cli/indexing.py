@@ -109,7 +109,7 @@ def ingest(
         ragkit ingest ./slides --chunker page --index slides
         ragkit ingest ./docs --include '*.md' --exclude drafts/
         ragkit ingest --reindex --embed-model bge-m3
-        ragkit ingest ./scans --vision-model llava
+        ragkit ingest ./docs --vision-model llava
         ragkit ingest --retry-failed
         ragkit ingest --prune
         ragkit ingest --wait

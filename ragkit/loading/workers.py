@@ -21,7 +21,7 @@ from typing import TypeVar
 
 from ragkit.errors import LoadError
 from ragkit.loading.pdf import assembled, require_pdf
-from ragkit.pdf.found import Facts, Found, Opened, Page, Picture, unpacked
+from ragkit.pdf.found import Facts, Found, Opened, Page, Picture, Refused, unpacked
 from ragkit.pdf.worker import TOO_LARGE
 from ragkit.types import Document
 
@@ -31,6 +31,7 @@ MOST_PROCESSES = 4
 MOST_KILLS = 3  # for one file; each costs a page
 FILE_PAGES = 10  # a file has the time of so many pages, and a second more for each that it has
 START_S = 60.0  # for a process to begin
+STOPPED = "it was stopped"
 CLOSING_S = 1.0  # to wait for the end of what was killed
 LOOK_EVERY_S = 0.1
 START = (
@@ -216,6 +217,9 @@ class PdfWorkers:
                     future.set_exception(error)
 
         with self._lock:
+            if self._is_closed.is_set():
+                future.set_exception(LoadError(f"the PDF cannot be read: {STOPPED}"))
+                return future
             self._busy += 1
             if not self._threads:
                 Thread(target=self._watch, name="pdf-watch", daemon=True).start()
@@ -249,7 +253,7 @@ class PdfWorkers:
         """Yield what an idle process, or a new one, finds; one that has ended is not used again."""
         with self._lock:
             if self._is_closed.is_set():
-                raise EndedError("it was stopped")
+                raise EndedError(STOPPED)
             worker = self._idle.pop() if self._idle else None
         if worker is None:
             worker = _Worker(self._limits)
@@ -302,16 +306,20 @@ class PdfWorkers:
             return assembled(found)
 
     def _draw(self, data: bytes, numbers: Sequence[int]) -> list[Picture]:
-        found: list[Picture] = []
+        drawn: dict[int, Picture] = {}
         left = list(numbers)
         while left:
+            reason = "nothing came of it"
             try:
-                asked = self._ask(data, pictures=left)
-                found.extend(one for one in asked if isinstance(one, Picture))
-                break
+                for one in self._ask(data, pictures=left):
+                    if isinstance(one, Picture):
+                        drawn[one.number] = one
+                    elif isinstance(one, Refused):
+                        reason = one.reason
             except EndedError as error:
-                done = {picture.number for picture in found}
-                at, *_ = (number for number in left if number not in done)
-                found.append(Picture(at, error=f"it cannot be drawn: {error}"))
-                left = [number for number in left if number not in done and number != at]
-        return found
+                reason = str(error)
+            left = [number for number in left if number not in drawn]
+            if left:  # it came no further than to the first of them
+                drawn[left[0]] = Picture(left[0], error=f"it cannot be drawn: {reason}")
+                del left[0]
+        return [drawn[number] for number in numbers]

@@ -27,7 +27,7 @@ TOO_LARGE = 86  # the exit code of a process that had more memory than it may
 SPARE_S = 5  # of processor time, beyond what is enough to be killed from outside
 
 
-def main() -> None:  # pragma: no cover - a process of its own, which tests start
+def main() -> None:  # pragma: no cover - it ends a process: tests start some
     """Serve standard input, within the limits that the command line gives."""
     memory_bytes, page_s = int(sys.argv[-2]), float(sys.argv[-1])
     with suppress(ValueError):
@@ -46,7 +46,9 @@ def main() -> None:  # pragma: no cover - a process of its own, which tests star
             serve(*requests.get(), sys.stdout.buffer, page_s)
 
 
-def _take(pipe: IO[bytes], requests: SimpleQueue[tuple[dict[str, Any], bytes]]) -> None:
+def _take(  # pragma: no cover - it ends a process: tests start some
+    pipe: IO[bytes], requests: SimpleQueue[tuple[dict[str, Any], bytes]]
+) -> None:
     """Pass requests on; end the process, whatever it is at, when who sends them is gone."""
     with suppress(BaseException):  # the memory's end among others
         while line := pipe.readline():
@@ -65,10 +67,10 @@ def serve(request: dict[str, Any], data: bytes, replies: IO[bytes], page_s: floa
             allow_seconds(2 * page_s + SPARE_S)
             replies.write(packed(one))
             replies.flush()
-    except MemoryError:
+    except MemoryError:  # pragma: no cover - it ends a process: tests start some
         os._exit(TOO_LARGE)  # what is left of the process is not to be relied on
-    except OSError:
-        raise  # the pipe is closed
+    except OSError:  # the pipe is closed
+        raise
     except Exception as error:  # noqa: BLE001 - told to whoever asked
         reason = f"{type(error).__name__}: {error}"[:300]
         replies.write(packed(Refused(f"the PDF is broken: {reason}")))
@@ -84,7 +86,7 @@ def _found(request: dict[str, Any], data: bytes) -> Iterator[Any]:
     return read(data, first=request["first"])
 
 
-def limit_memory(most_bytes: int) -> None:
+def limit_memory(most_bytes: int) -> None:  # pragma: no cover - it ends a process: tests start some
     """Let this process have no more memory than that.
 
     Linux keeps to a limit of address space; elsewhere a thread looks now and then, and ends the
@@ -97,7 +99,7 @@ def limit_memory(most_bytes: int) -> None:
         threading.Thread(target=watch_memory, args=(most_bytes,), daemon=True).start()
 
 
-def watch_memory(most_bytes: int) -> None:
+def watch_memory(most_bytes: int) -> None:  # pragma: no cover - it ends a process: tests start some
     """End this process once it has had more memory than that."""
     while peak_bytes() <= most_bytes:
         threading.Event().wait(LOOK_EVERY_S)
