@@ -100,7 +100,9 @@ class Unpacker:
             yield found
             return
         error = None
-        if depth > MOST_DEPTH:
+        if depth > MOST_DEPTH and holder.has_text:
+            yield Skipped(f"{found.name}!", f"what is attached {depth} deep is not read")
+        elif depth > MOST_DEPTH:
             error = LoadError(f"it is an archive {depth} deep: it is not opened", stage="parse")
         else:
             try:
@@ -109,8 +111,11 @@ class Unpacker:
             except LoadError as failed:
                 error = failed
                 yield from self._left(found, members, is_part=failed.stage == "unpack")
-        document = None if holder.has_text else ARCHIVE
-        held = Held(data, error, document, found.held.suffix, frozenset(members))
+            except Exception as failed:  # noqa: BLE001 - of a parser: it costs the file, not the run
+                error = LoadError(f"{type(failed).__name__}: {failed}", stage="parse")
+                yield from self._left(found, members, is_part=False)
+        document, inside = (None, None) if holder.has_text else (ARCHIVE, frozenset[str]())
+        held = Held(data, error, document, found.held.suffix, frozenset(members) or inside)
         yield replace(found, held=held)
 
     def _member(
