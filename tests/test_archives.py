@@ -21,6 +21,9 @@ from ragkit.errors import NoSuchPathError
 from ragkit.types import Document, IngestReport
 from tests.archives import put, tarred, zipped
 from tests.embedders import HashingEmbedder
+from tests.test_cli import Terminal, here, ragkit
+
+__all__ = ["here", "ragkit"]  # fixtures
 
 BRIDGE = "# Bridges\n\nThe bridge over the river was opened by the mayor."
 MODEL = "# Models\n\nA model stays loaded for five minutes."
@@ -91,6 +94,15 @@ def test_archives_in_archives(tmp_path: Path, rag: Rag) -> None:
     put(tmp_path / "a.zip", zipped({"b.zip": zipped({"c.md": BRIDGE})}), later_s=9)
     assert counts(rag.ingest(tmp_path)) == (0, 2, 1, 2, 0)
     assert paths(rag) == ["a.zip", "a.zip!/b.zip", "a.zip!/b.zip!/c.md"]
+
+
+def test_no_two_members_have_one_path(tmp_path: Path, rag: Rag) -> None:
+    put(tmp_path / "a.zip", zipped({"b.zip": zipped({"c.md": BRIDGE}), "b.zip!/c.md": MODEL}))
+    report = rag.ingest(tmp_path)
+    assert [(one.path, one.reason) for one in report.skipped if "!" in one.path] == [
+        ("a.zip!/b.zip!/c.md", "another member has this path")
+    ]
+    assert rag.text("a.zip!/b.zip!/c.md") == BRIDGE
 
 
 def test_what_is_packed_in_an_archive_but_is_none(tmp_path: Path, rag: Rag) -> None:
@@ -291,6 +303,9 @@ import os, signal, sys
 from pathlib import Path
 from ragkit import Rag
 from tests.embedders import HashingEmbedder
+from tests.test_cli import Terminal, here, ragkit
+
+__all__ = ["here", "ragkit"]  # fixtures
 
 class Killing(HashingEmbedder):
     def embed_documents(self, texts):
@@ -439,3 +454,27 @@ def test_a_parser_that_fails_costs_its_file(
     ]
     assert report.new == 1
     assert len(paths(rag)) == 4
+
+
+def test_the_commands_know_members(here: Path, ragkit: Terminal) -> None:
+    put(here / "kit/a.zip", zipped({**TWO, "secret.pdf": b"%PDF-1.4"}))
+    code, out, err = ragkit("ingest", "kit", "--offline")
+    assert code == 6
+    assert "3 new" in out
+    assert "failed: kit/a.zip!/secret.pdf: " in err
+    assert ragkit("show", "kit/a.zip!/a/bridge.md:1")[1].strip() == "# Bridges"
+    assert "kit/a.zip!/a/bridge.md:" in ragkit("search", "bridge river mayor")[1]
+    assert [row["path"] for row in ragkit.json("status", "--failed")["failed"]] == [
+        "kit/a.zip!/secret.pdf"
+    ]
+    plan = ragkit.json("ingest", "--dry-run")["files"]
+    assert {row["path"]: row["action"] for row in plan} == {
+        "kit/a.zip": "unchanged",
+        "kit/a.zip!/a/bridge.md": "unchanged",
+        "kit/a.zip!/model.md": "unchanged",
+        "kit/a.zip!/secret.pdf": "fail",
+    }
+    assert ragkit("rm", "kit/a.zip")[1].split() == [
+        "removed", "kit/a.zip", "removed", "kit/a.zip!/a/bridge.md",
+        "removed", "kit/a.zip!/model.md", "removed", "kit/a.zip!/secret.pdf",
+    ]  # fmt: skip

@@ -130,6 +130,9 @@ def test_the_command_reads_standard_input(tmp_path: Path, monkeypatch: pytest.Mo
         run("ingest", "-", "--max-file-mb", "1", piped=b"x" * 1_000_001)
     with pytest.raises(ConfigError, match="no page of the web"):
         run("ingest", "ftp://example.org/a")
+    with pytest.raises(ConfigError, match="was piped in") as caught:
+        run("ingest", "stdin://notes.md", "--reread")
+    assert caught.value.hint.endswith("ragkit ingest - --name notes.md")
     with pytest.raises(ConfigError, match="no file or folder to watch"):
         run("ingest", "-", "--watch", piped=b"words")
 

@@ -126,6 +126,8 @@ class Unpacker:
         reason = member.skipped
         if not reason and self.loaders.is_binary_by_name(suffix):
             reason = "binary, by its name"
+        if not reason and path in members:  # "b.zip!/c.md" is a name, and one in "b.zip"
+            reason = "another member has this path"
         if reason:
             yield Skipped(path, reason)
             return

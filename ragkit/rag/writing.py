@@ -13,7 +13,7 @@ from ragkit.catalog import is_by_name, is_there
 from ragkit.config import Settings
 from ragkit.errors import ConfigError, IndexMissingError
 from ragkit.index import folder as folders
-from ragkit.index.given import NOTHING, Given, gather, pages_to_fetch
+from ragkit.index.given import NOTHING, PIPED, Given, gather, pages_to_fetch
 from ragkit.index.lock import WriterLock
 from ragkit.loading.own import Loaders
 from ragkit.loading.patterns import ALL, Choice
@@ -49,6 +49,11 @@ def named(paths: Sequence[str | Path]) -> list[str]:
     """
     found = [str(path) for path in paths if is_by_name(str(path))]
     for path in found:
+        if path.startswith(PIPED):
+            raise ConfigError(
+                f"{path} was piped in, and what it was piped from is not known",
+                hint=f"pipe it in again: ... | ragkit ingest - --name {path.removeprefix(PIPED)}",
+            )
         if not path.lower().startswith(("https://", "http://")):
             raise ConfigError(
                 f"{path} is no page of the web", hint="an address begins with https:// or http://"
