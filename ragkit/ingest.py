@@ -28,6 +28,7 @@ from ragkit.errors import IndexDamagedError, LoadError, OllamaError, RagkitError
 from ragkit.index.ahead import Ahead
 from ragkit.index.caches import publish
 from ragkit.index.folder import PACE, Index
+from ragkit.index.given import NOTHING, Given
 from ragkit.index.looking import Looking
 from ragkit.index.survey import OWN_LOADERS, SAME_TICK_NS, Survey, survey
 from ragkit.index.tally import Tally, in_parts, without_vectors
@@ -65,6 +66,7 @@ def ingest(
     choice: Choice = ALL,
     pdf_limits: Limits | None = None,
     seeing: Seeing | None = None,
+    given: Given = NOTHING,
     chosen: Survey | None = None,
     before: IngestReport | None = None,
 ) -> Iterator[Progress]:
@@ -86,6 +88,7 @@ def ingest(
         choice: what below ``roots`` this run is about; all else stays as it is.
         pdf_limits: what a PDF may cost in time and memory.
         seeing: reads images, and pages of PDFs that have no text.
+        given: what lies in no folder.
         chosen: what to read, instead of all that is new below ``roots``.
         before: of work that came first, whose passages are counted too.
 
@@ -104,6 +107,7 @@ def ingest(
         loaders=loaders,
         choice=choice,
     )
+    surveyed = given.join(surveyed)
     again = reread or retry_failed
     tally = Tally(surveyed, before or IngestReport())
     pdfs = PdfWorkers(pdf_limits)
@@ -121,6 +125,8 @@ def ingest(
             index.catalog.ledger.remove_root(root)
         for path in surveyed.roots:
             index.catalog.ledger.add_root(path)
+        for fact, value in given.tags:
+            index.catalog.ledger.set_meta(fact, value)
         index.catalog.failures.remove_damaged()
         for failure in surveyed.failed:
             index.catalog.failures.put(failure)
@@ -145,7 +151,7 @@ def ingest(
         if looking:
             looking.close()
         pool.shutdown(wait=False, cancel_futures=True)  # nothing is under way, unless in a hurry
-    run.remove_vanished([index.stored_path(root) for root in roots])
+    run.remove_vanished([*map(index.stored_path, roots), *given.pages])
     run.remember_pace()
     yield run.tally.progress("publish")
     publish(index.catalog, index.folder, dim=embedder.dim)
@@ -288,7 +294,6 @@ class _Run:
 
     def _read(self, path: str, found: Found) -> Generator[Progress, None, _Read | None]:
         """Return what a file holds, None if it is binary; yield while it is read elsewhere."""
-        suffix = PurePosixPath(path).suffix.lower()
         if begun := self.ahead.take(found):
             read = _Read(path, found, begun.seen_ns, begun.digest)
             while not is_done(begun.document):
@@ -300,6 +305,7 @@ class _Run:
         if held.error:
             raise held.error
         data = held.data
+        suffix = PurePosixPath(path).suffix.lower() if held.suffix is None else held.suffix
         if held.document:
             read = _Read(path, found, seen_ns, digest_of(data))
             self._cut(read, held.document)

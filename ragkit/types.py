@@ -208,14 +208,16 @@ class Ways(TypedDict, total=False):
     wait: bool  # for another process that writes to the index
     include: Sequence[str]  # read only what such a pattern names, as .gitignore has them
     exclude: Sequence[str]  # leave out what such a pattern names
+    piped: Mapping[str, bytes]  # read these too, by the names they are kept under
+    allow_private: bool  # fetch pages from this machine and its network too
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """One step of an ingest: running totals, for whatever bar the caller draws."""
 
-    stage: str  # "walk", "read", "embed", "publish", "done"; "plan" of a dry run, "stop" early,
-    # "wait" while another process writes; "reindex" counts passages as files
+    stage: str  # "walk", "fetch", "read", "embed", "publish", "done"; "plan" of a dry run, "stop"
+    # early, "wait" while another process writes; "reindex" counts passages as files
     path: str = ""  # the file in hand, as stored
     files_done: int = 0
     files_total: int = 0

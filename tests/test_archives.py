@@ -11,6 +11,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import closing
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,9 @@ from ragkit.errors import NoSuchPathError
 from ragkit.types import Document, IngestReport
 from tests.archives import put, tarred, zipped
 from tests.embedders import HashingEmbedder
+from tests.test_cli import Terminal, here, ragkit
+
+__all__ = ["here", "ragkit"]  # fixtures
 
 BRIDGE = "# Bridges\n\nThe bridge over the river was opened by the mayor."
 MODEL = "# Models\n\nA model stays loaded for five minutes."
@@ -90,6 +94,15 @@ def test_archives_in_archives(tmp_path: Path, rag: Rag) -> None:
     put(tmp_path / "a.zip", zipped({"b.zip": zipped({"c.md": BRIDGE})}), later_s=9)
     assert counts(rag.ingest(tmp_path)) == (0, 2, 1, 2, 0)
     assert paths(rag) == ["a.zip", "a.zip!/b.zip", "a.zip!/b.zip!/c.md"]
+
+
+def test_no_two_members_have_one_path(tmp_path: Path, rag: Rag) -> None:
+    put(tmp_path / "a.zip", zipped({"b.zip": zipped({"c.md": BRIDGE}), "b.zip!/c.md": MODEL}))
+    report = rag.ingest(tmp_path)
+    assert [(one.path, one.reason) for one in report.skipped if "!" in one.path] == [
+        ("a.zip!/b.zip!/c.md", "another member has this path")
+    ]
+    assert rag.text("a.zip!/b.zip!/c.md") == BRIDGE
 
 
 def test_what_is_packed_in_an_archive_but_is_none(tmp_path: Path, rag: Rag) -> None:
@@ -290,6 +303,9 @@ import os, signal, sys
 from pathlib import Path
 from ragkit import Rag
 from tests.embedders import HashingEmbedder
+from tests.test_cli import Terminal, here, ragkit
+
+__all__ = ["here", "ragkit"]  # fixtures
 
 class Killing(HashingEmbedder):
     def embed_documents(self, texts):
@@ -350,3 +366,115 @@ def test_damage_is_read_anew_from_the_archive(tmp_path: Path, embedder: HashingE
     damage("UPDATE contents SET text=CAST('other' AS BLOB) WHERE title='Models'")
     with Rag(index, embedder=embedder) as rag:
         assert any("a.zip!/model.md" in line for line in rag.repair().lost)
+
+
+# -- mails
+
+
+def mail(*attached: tuple[str, bytes | EmailMessage], subject: str = "Plans") -> bytes:
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "a@a.example", "b@b.example", subject
+    message.set_content(f"The text of the mail on {subject.lower()}.")
+    for name, data in attached:
+        if isinstance(data, bytes):
+            message.add_attachment(data, maintype="application", subtype="x", filename=name)
+        else:
+            message.add_attachment(data)
+    return message.as_bytes()
+
+
+def test_attachments_are_documents_beside_their_mail(tmp_path: Path, rag: Rag) -> None:
+    inner = EmailMessage()
+    inner["From"], inner["To"], inner["Subject"] = "c@c.example", "a@a.example", "Forwarded"
+    inner.set_content("What was forwarded.")
+    inner.add_attachment(MODEL.encode(), maintype="text", subtype="x", filename="deep.md")
+    data = mail(
+        ("bridge.md", BRIDGE.encode()),
+        ("bridge.md", b"# Another\n\nof the same name"),
+        ("../../out.zip", zipped({"model.md": MODEL})),
+        ("", inner),
+    )
+    file = put(tmp_path / "docs/a.eml", data)
+    report = rag.ingest(tmp_path / "docs")
+    assert not report.failed
+    found = {one.path.removeprefix("docs/a.eml"): (one.type, one.title) for one in rag.ls()}
+    forwarded = next(path for path in found if path.endswith(".eml"))
+    assert found == {
+        "": ("eml", "Plans"),
+        "!/bridge (2).md": ("markdown", "Another"),
+        "!/bridge.md": ("markdown", "Bridges"),
+        "!/out.zip": ("archive", ""),
+        "!/out.zip!/model.md": ("markdown", "Models"),
+        forwarded: ("eml", "Forwarded"),
+        f"{forwarded}!/deep.md": ("markdown", "Models"),
+    }
+    assert rag.ingest(tmp_path / "docs").read == 0
+    put(file, mail(("bridge.md", BRIDGE.encode()), subject="Changes"), later_s=9)
+    assert counts(rag.ingest(tmp_path / "docs")) == (0, 1, 1, 5, 1)
+    put(file, mail(subject="Changes"), later_s=19)
+    rag.ingest(tmp_path / "docs")
+    assert paths(rag) == ["docs/a.eml"]
+
+
+def test_mails_in_mails_have_an_end(tmp_path: Path, rag: Rag) -> None:
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "a@a.example", "b@b.example", "Deep"
+    message.set_content("The innermost.")
+    message.add_attachment(b"words", maintype="text", subtype="x", filename="last.md")
+    for _ in range(5):
+        outer = EmailMessage()
+        outer["From"], outer["To"], outer["Subject"] = "a@a.example", "b@b.example", "Around it"
+        outer.set_content("See below.")
+        outer.add_attachment(message)
+        message = outer
+    put(tmp_path / "a.eml", message.as_bytes())
+    report = rag.ingest(tmp_path)
+    assert not report.failed
+    assert [one.reason for one in report.skipped if "!" in one.path] == [
+        "what is attached 4 deep is not read"
+    ]
+    assert len(paths(rag)) == 4
+
+
+def test_a_parser_that_fails_costs_its_file(
+    tmp_path: Path, rag: Rag, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path / "a.zip", zipped(TWO))
+    rag.ingest(tmp_path)
+    put(tmp_path / "b.md", MODEL.encode())
+    put(tmp_path / "a.zip", zipped(TWO), later_s=9)
+
+    def broken(*_: object) -> object:
+        raise RecursionError("maximum depth")
+
+    monkeypatch.setattr("zipfile.ZipFile.infolist", broken)
+    report = rag.ingest(tmp_path)
+    assert [(one.path, one.reason) for one in report.failed] == [
+        ("a.zip", "RecursionError: maximum depth")
+    ]
+    assert report.new == 1
+    assert len(paths(rag)) == 4
+
+
+def test_the_commands_know_members(here: Path, ragkit: Terminal) -> None:
+    put(here / "kit/a.zip", zipped({**TWO, "secret.pdf": b"%PDF-1.4"}))
+    code, out, err = ragkit("ingest", "kit", "--offline")
+    assert code == 6
+    assert "3 new" in out
+    assert "failed: kit/a.zip!/secret.pdf: " in err
+    assert ragkit("show", "kit/a.zip!/a/bridge.md:1")[1].strip() == "# Bridges"
+    assert "kit/a.zip!/a/bridge.md:" in ragkit("search", "bridge river mayor")[1]
+    assert [row["path"] for row in ragkit.json("status", "--failed")["failed"]] == [
+        "kit/a.zip!/secret.pdf"
+    ]
+    plan = ragkit.json("ingest", "--dry-run")["files"]
+    assert {row["path"]: row["action"] for row in plan} == {
+        "kit/a.zip": "unchanged",
+        "kit/a.zip!/a/bridge.md": "unchanged",
+        "kit/a.zip!/model.md": "unchanged",
+        "kit/a.zip!/secret.pdf": "fail",
+    }
+    assert ragkit("rm", "kit/a.zip")[1].split() == [
+        "removed", "kit/a.zip", "removed", "kit/a.zip!/a/bridge.md",
+        "removed", "kit/a.zip!/model.md", "removed", "kit/a.zip!/secret.pdf",
+    ]  # fmt: skip

@@ -155,7 +155,7 @@ NO_SETTINGS = {
     "no_probe",
     "as_json", "quiet", "verbose", "help", "version", "batch", "dry_run", "reread", "reindex",
     "retry_failed", "failed", "wait", "prune", "watch", "where", "exclude", "include",
-    "sort", "reverse", "fields", "context",
+    "sort", "reverse", "fields", "context", "allow_private", "stdin_name",
     "repair", "compact", "jsonl",
     "insecure", "base", "system", "parameters", "file_index",
 }  # fmt: skip

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ragkit import Rag
 from ragkit.errors import LoadError
@@ -87,6 +89,16 @@ def test_no_name_leads_elsewhere(
         *sorted(f"docs/a.zip!/{name}" for name in TRICKS.values()),
     ]
     assert sorted(path.name for path in tmp_path.rglob("*.md")) == []  # nothing was written
+
+
+@given(st.text() | st.text("./\\\\:aC\udce9\0", max_size=20))
+def test_a_cleaned_name_stays_where_it_is(name: str) -> None:
+    clean = cleaned(name)
+    clean.encode()
+    assert cleaned(clean) == clean or "\\" in clean or ":" in clean
+    parts = clean.split("/")
+    assert clean == "" or not {"", ".", ".."} & set(parts)
+    assert not Path(clean).is_absolute()
 
 
 def test_names_in_other_encodings() -> None:

@@ -64,6 +64,10 @@ SHOWN = 5  # lines of skipped or failed files without -v
 @click.option(
     "--exclude", multiple=True, metavar="GLOB", help="Leave out such files, as 'drafts/'."
 )
+@click.option(
+    "--name", "stdin_name", metavar="NAME", help="What '-' is called.  [default: stdin.txt]"
+)
+@click.option("--allow-private", is_flag=True, help="Fetch pages from your own network too.")
 @click.option("--watch", is_flag=True, help="Go on as files change, until Ctrl-C (extra: watch).")
 @click.option("--vision-model", help="Reads images, and pages of PDFs without text: llava.")
 @click.option("--max-file-mb", type=int, help="Refuse larger files.  [default: 64]")
@@ -86,6 +90,8 @@ def ingest(
     prune: bool,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
+    stdin_name: str | None,
+    allow_private: bool,
     watch: bool,
     wait: bool,
     as_json: bool,
@@ -98,6 +104,7 @@ def ingest(
     New and changed files are read, vanished ones leave the index, unchanged ones cost a look.
     Files that .gitignore or .ragkitignore name, hidden ones and binaries are skipped. What a folder
     held that is gone or empty itself stays, as its disk may not be mounted, until --prune is given.
+    '-' reads standard input; a page of the web is fetched, and nothing that it leads to.
     Patterns are as in .gitignore; what they leave out of a run stays as it is in the index.
     With --reindex the old vectors answer until all new ones are there; if stopped, it goes on.
 
@@ -114,6 +121,8 @@ def ingest(
         ragkit ingest --prune
         ragkit ingest --wait
         ragkit ingest ./docs --watch
+        ragkit ingest - --name notes.md < docs/old.md
+        ragkit ingest https://example.org/guide.html
     """
     from ragkit.rag import Rag
 
@@ -121,11 +130,12 @@ def ingest(
         raise ConfigError("--watch and --dry-run exclude each other", hint="leave one of them out")
     ways: Ways = {
         "reread": reread, "reindex": reindex, "retry_failed": retry_failed, "prune": prune,
-        "wait": wait, "include": include, "exclude": exclude,
+        "wait": wait, "include": include, "exclude": exclude, "allow_private": allow_private,
     }  # fmt: skip
     printer = ProgressPrinter(quiet=quiet)
     with Rag(index, notify=printer.notify, **settings) as rag:
         printer.shown = partial(name, rag)
+        paths, ways["piped"] = _piped(rag, paths, stdin_name)
         if dry_run:
             return say_plan(rag, partial(rag.plan, *paths, **ways), printer, as_json=as_json)
         say = partial(_say, rag, as_json=as_json, quiet=quiet, verbose=verbose)
@@ -145,6 +155,26 @@ def ingest(
                 "no files to read there", hint="'--dry-run' says for each file why"
             )
         return 0
+
+
+def _piped(
+    rag: Rag, paths: tuple[str, ...], stdin_name: str | None
+) -> tuple[tuple[str, ...], dict[str, bytes]]:
+    """Return the paths that are left without '-', and what was piped in, by name."""
+    if "-" not in paths:
+        if stdin_name is not None:
+            raise ConfigError("--name is of what '-' reads", hint="ragkit ingest - --name notes.md")
+        return paths, {}
+    limit = rag.settings.max_file_mb * 1_000_000
+    data = sys.stdin.buffer.read(limit + 1)
+    if len(data) > limit:
+        raise ConfigError(
+            f"standard input is more than the limit of {limit // 1_000_000} MB",
+            hint="raise it with --max-file-mb",
+        )
+    if not data:
+        raise NothingFoundError("nothing came from standard input", hint="... | ragkit ingest -")
+    return tuple(path for path in paths if path != "-"), {stdin_name or "stdin.txt": data}
 
 
 def _say(rag: Rag, report: IngestReport, *, as_json: bool, quiet: bool, verbose: bool) -> None:

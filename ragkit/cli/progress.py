@@ -29,7 +29,9 @@ LOOK_EVERY_S = 0.5  # at the clock, where no step comes
 SLOW_S = 5.0  # a file or stage that takes longer is called slow
 RATE_OVER_S = 15.0  # a pull's rate is that of so many seconds: networks change
 BAR = 20  # cells
-PLAIN = {"walk": "looking for files", "publish": "writing the search files"}
+PLAIN = {
+    "walk": "looking for files", "fetch": "fetching ", "publish": "writing the search files",
+}  # fmt: skip
 
 
 class OneLine:
@@ -156,7 +158,7 @@ class ProgressPrinter:
         if step is None:
             return "making the embedder ready"
         if step.stage in PLAIN:
-            return PLAIN[step.stage]
+            return PLAIN[step.stage] + (self.shown(step.path) if step.path else "")
         if step.stage == "wait":
             return f"waiting for the other process, {seconds:.0f} s"
         if step.stage == "plan":

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from ragkit.catalog import FILE, UNFINISHED, Catalog, is_cut_short, is_there
+from ragkit.catalog import FILE, UNFINISHED, Catalog, is_by_name, is_cut_short, is_there
 from ragkit.errors import (
     ConfigError,
     IndexMissingError,
@@ -156,6 +156,10 @@ class Index:
             from ragkit.index.caches import drop_damaged
 
             drop_damaged(self.catalog, self.folder)
+
+    def is_to_be_renewed(self) -> bool:
+        """Say whether all is yet to be read again, after a renewal."""
+        return self.catalog.ledger.meta(RENEWED) is not None
 
     def forget_renewal(self) -> None:
         """Note that all files were read again, after a renewal."""
@@ -377,6 +381,8 @@ def stored_path(path: str | Path, base: Path) -> str:
     ('a.md', '/b')
     """
     # On plain strings: a walk asks for thousands.
+    if is_by_name(path := os.fspath(path)):
+        return path
     absolute = os.path.abspath(path)  # noqa: PTH100
     here, folder = _as_text(base)
     inside = absolute.removeprefix(folder) if absolute.startswith(folder) else absolute

@@ -122,9 +122,9 @@ def _read(
     loaders: Loaders,
     seen: set[bytes],
 ) -> Planned:
-    suffix = PurePosixPath(path).suffix.lower()
     try:
         held = found.held or Held(read(found.path, max_file_bytes))
+        suffix = PurePosixPath(path).suffix.lower() if held.suffix is None else held.suffix
         if held.error:
             raise held.error
         if held.document or loaders.is_to_see(suffix):  # what a model will say is not known

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ragkit.catalog import is_below
+from ragkit.catalog import is_below, is_by_name
 from ragkit.errors import NoSuchPathError
 from ragkit.index.caches import publish
 from ragkit.index.folder import Index
+from ragkit.index.given import TAGS
 
 
-def remove(index: Index, paths: Sequence[Path]) -> list[str]:
+def remove(index: Index, paths: Sequence[Path | str]) -> list[str]:
     """Drop files, or all files below a folder; return their stored paths.
 
     Raises:
@@ -33,6 +34,8 @@ def remove(index: Index, paths: Sequence[Path]) -> list[str]:
         catalog.texts.remove_sources(removed)
         catalog.texts.remove_homeless()
         catalog.failures.clear(removed)
+        for path in filter(is_by_name, removed):
+            catalog.ledger.drop_meta(TAGS + path)
         for root in catalog.ledger.roots():  # one that stays would bring the files back
             if any(is_below(root, index.stored_path(path)) for path in paths):
                 catalog.ledger.remove_root(root)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ragkit.catalog import is_outdated, is_there, renew, roots_of
+from ragkit.catalog import is_by_name, is_outdated, is_there, renew, roots_of
 from ragkit.errors import IndexStaleError
 from ragkit.index.folder import RENEWED
 
@@ -25,7 +25,7 @@ def renew_if_outdated(folder: Path) -> int | None:
     if not is_there(folder) or not is_outdated(folder):
         return None
     for root in roots_of(folder):
-        if not (folder.parent / root).exists():
+        if not (is_by_name(root) or (folder.parent / root).exists()):
             raise IndexStaleError(
                 f"the index at {folder} has an older format, and {root}, which would be read"
                 " again, is not there",

@@ -6,15 +6,14 @@ Why one file: what becomes of a path depends on all that is decided here about t
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os.path import splitext
 from pathlib import Path
 
 from ragkit.catalog import Source, above, holders, is_below
-from ragkit.errors import ConfigError, NoSuchPathError, NothingFoundError
-from ragkit.index.folder import RENEWED, Index
+from ragkit.index.before import Before
+from ragkit.index.folder import Index
 from ragkit.loading.members import as_text
 from ragkit.loading.own import BUILT_IN, OWN, Loaders
 from ragkit.loading.patterns import ALL, EXCLUDED, NOT_INCLUDED, Choice
@@ -59,81 +58,6 @@ class Survey:
     leaves_out: Callable[[str], bool] = lambda _: False  # what this run is not about: it stays
 
 
-def require(
-    roots: Sequence[Path], *, prune: bool = False, held: Callable[[Path], int] = lambda _: 0
-) -> None:
-    """Refuse roots that do not exist, unless it is asked to drop what they held.
-
-    Args:
-        roots: files and folders.
-        prune: it is asked.
-        held: says how many files of the index were read below a path.
-
-    Raises:
-        NoSuchPathError: names the first of them.
-        ConfigError: one has a name that is not UTF-8.
-    """
-    for root in roots:
-        if (shown := as_text(str(root))) != str(root):
-            raise ConfigError(
-                f"{shown} is not UTF-8, so that it cannot be kept as what to ingest",
-                hint="name the folder that it lies in: what is in there is read",
-            )
-        if root.exists():
-            continue
-        count = held(root)
-        if not count:
-            raise NoSuchPathError(f"no such file or folder: {root}", hint="check its spelling")
-        if not prune:
-            raise NoSuchPathError(
-                f"no such file or folder: {root}; the index holds {count} files from there",
-                hint="if it is gone for good: ragkit ingest --prune " + shlex.quote(str(root)),
-            )
-
-
-def on_disk(path: Path) -> Path:
-    """Return the file that is meant by a path: of a member, that is what holds it.
-
-    >>> on_disk(Path("docs/a.md")).as_posix()
-    'docs/a.md'
-    """
-    if not path.exists():
-        for holder in map(Path, holders(path.as_posix())):
-            if holder.is_file():
-                return holder
-    return path
-
-
-def held_below(index: Index, path: Path) -> int:
-    """Return how many files of the index were read at or below a path."""
-    with index.catalog.errors():
-        sources, _ = index.catalog.texts.sources()
-    folder = index.stored_path(path)
-    return sum(is_below(known, folder) for known in sources)
-
-
-def roots_to_walk(index: Index, given: Sequence[Path]) -> list[Path]:
-    """Return what was given and the roots below it; all roots there ever were if nothing was.
-
-    All of them too while an index that had an older format is yet to be read again.
-
-    Raises:
-        NothingFoundError: nothing was given, and there is no root.
-    """
-    with index.catalog.errors():
-        known = index.catalog.ledger.roots()
-        every = not given or index.catalog.ledger.meta(RENEWED) is not None
-    stored = [index.stored_path(path) for path in given]
-    roots = [
-        index.full_path(root)
-        for root in known
-        if root not in stored and (every or any(is_below(root, path) for path in stored))
-    ]
-    if not given and not roots:
-        raise NothingFoundError("no folder was ever ingested", hint="ragkit ingest FOLDER")
-    return [*given, *roots]
-
-
 def survey(
     index: Index | None,
     roots: Sequence[Path],
@@ -159,7 +83,7 @@ def survey(
     """
     sources, damaged = index.catalog.texts.sources() if index else ({}, [])
     known = index.catalog.ledger.roots() if index else []
-    before = _Before.of(index)
+    before = Before.of(index)
     look = _Look(
         index,
         sources,
@@ -230,7 +154,7 @@ class _Look:
         self,
         index: Index | None,
         sources: dict[str, Source],
-        before: _Before,
+        before: Before,
         *,
         stored: Callable[[str | Path], str],
         loaders: Loaders,
@@ -405,50 +329,6 @@ def _to_drop(known: Sequence[str], damaged: Sequence[str], roots: Sequence[str])
         if any(is_below(path, root) for root in roots)
         or not any(is_below(path, root) for root in known)
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class _Before:
-    """What failed in earlier runs."""
-
-    failures: list[Failure]
-    paths: set[str]
-    files: set[str]  # those of them that failed as a whole
-    holding: set[str]  # archives that have members which failed
-    given_up: dict[str, tuple[int, int]]  # size and time of files that failed for good
-    remembered: set[str] = field(default_factory=set)  # those of them that are as they were
-
-    @classmethod
-    def of(cls, index: Index | None) -> _Before:
-        """Return what an index knows of it."""
-        if index is None:
-            return cls([], set(), set(), set(), {})
-        failures = index.catalog.failures.intact()
-        paths = {failure.path for failure in failures}
-        files = {failure.path for failure in failures if failure.page is None}
-        holding = {path for known in paths for path in holders(known)}
-        return cls(failures, paths, files, holding, index.catalog.failures.given_up())
-
-    def failed(self, path: str) -> bool:
-        """Say whether a file failed, or what it lies in, or what lies in it."""
-        return path in self.paths or path in self.holding or not self.paths.isdisjoint(above(path))
-
-    def gave_up(self, found: Found, path: str) -> bool:
-        """Say whether a file failed for good, and is as it was then."""
-        return self.given_up.get(path) == (found.size, found.mtime_ns)
-
-    def still(self, unchanged: Sequence[str]) -> tuple[Failure, ...]:
-        """Return the failures of files that are not read again, and of their pages.
-
-        An unchanged file is as the index has it, whatever failed in between: pages may lack.
-        """
-        whole = set(unchanged)
-        return tuple(
-            failure
-            for failure in self.failures
-            if failure.path in self.remembered
-            or (failure.page is not None and failure.path in whole)
-        )
 
 
 def _same(found: Found, known: Source, *, tick_ns: int) -> bool:

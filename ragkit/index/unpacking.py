@@ -56,7 +56,7 @@ class Unpacker:
         A member that is passed over is a ``Skipped``, one that cannot be read has an ``error``.
         """
         path = found.name or self.stored(found.path)
-        suffix = suffix_of(path)
+        suffix = _suffix(found, path)
         if suffix in self.loaders.own or not may_hold(suffix):
             yield found
             return
@@ -67,7 +67,7 @@ class Unpacker:
                 return
             data = found.held.data if found.held else read(found.path, self.max_file_bytes)
             error = None
-            if not found.held and os.path.lexists(f"{found.path}!"):
+            if found.held is None and os.path.lexists(f"{found.path}!"):
                 error = LoadError(
                     "a folder of this name with '!' stands beside it, whose files have the paths"
                     " that its members would have",
@@ -80,7 +80,7 @@ class Unpacker:
         if error:
             yield replace(found, name=path, held=Held(data, error))
             return
-        opened = replace(found, name=path, held=Held(data))
+        opened = replace(found, name=path, held=found.held or Held(data))
         for one in self._opened(opened, Budget(len(data), self.max_file_bytes), members, 1):
             if not isinstance(one, Found) or one.name == path or self._wants(one.name):
                 yield one
@@ -94,12 +94,15 @@ class Unpacker:
         """Yield the members of a file in memory, at all depths, then itself."""
         assert found.held is not None
         data = found.held.data
-        holder = holder_of(data, suffix=suffix_of(found.name))
-        if holder is None or suffix_of(found.name) in self.loaders.own:
+        suffix = _suffix(found, found.name)
+        holder = holder_of(data, suffix=suffix)
+        if holder is None or suffix in self.loaders.own:
             yield found
             return
         error = None
-        if depth > MOST_DEPTH:
+        if depth > MOST_DEPTH and holder.has_text:
+            yield Skipped(f"{found.name}!", f"what is attached {depth} deep is not read")
+        elif depth > MOST_DEPTH:
             error = LoadError(f"it is an archive {depth} deep: it is not opened", stage="parse")
         else:
             try:
@@ -108,8 +111,11 @@ class Unpacker:
             except LoadError as failed:
                 error = failed
                 yield from self._left(found, members, is_part=failed.stage == "unpack")
-        document = None if holder.has_text else ARCHIVE
-        held = Held(data, error, document, frozenset(members))
+            except Exception as failed:  # noqa: BLE001 - of a parser: it costs the file, not the run
+                error = LoadError(f"{type(failed).__name__}: {failed}", stage="parse")
+                yield from self._left(found, members, is_part=False)
+        document, inside = (None, None) if holder.has_text else (ARCHIVE, frozenset[str]())
+        held = Held(data, error, document, found.held.suffix, frozenset(members) or inside)
         yield replace(found, held=held)
 
     def _member(
@@ -120,6 +126,8 @@ class Unpacker:
         reason = member.skipped
         if not reason and self.loaders.is_binary_by_name(suffix):
             reason = "binary, by its name"
+        if not reason and path in members:  # "b.zip!/c.md" is a name, and one in "b.zip"
+            reason = "another member has this path"
         if reason:
             yield Skipped(path, reason)
             return
@@ -145,3 +153,8 @@ class Unpacker:
                 members.add(path)
                 if is_part:
                     yield Found(path, 0, found.mtime_ns, path, Held(b"", error))
+
+
+def _suffix(found: Found, path: str) -> str:
+    told = found.held.suffix if found.held else None
+    return suffix_of(path) if told is None else told

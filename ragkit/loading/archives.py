@@ -22,12 +22,13 @@ from typing import IO, Self, cast
 from ragkit.errors import LoadError
 from ragkit.loading.decoding import decode
 from ragkit.loading.members import MOST_NAME, Budget, Member, cleaned, suffix_of
+from ragkit.loading.packed import packed_type
 from ragkit.loading.walk import HIDDEN, NEVER
 
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # a member, or the end of an empty one
 DIRECTORY = b"PK\x01\x02"  # each entry of a ZIP's list of members
 PACKED = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open))
-OTHERS = {"[content_types].xml", "mimetype", "meta-inf/manifest.mf"}  # members of other formats
+OTHERS = {"[content_types].xml", "mimetype", "meta-inf/manifest.mf"}  # members of formats not read
 PIECE = 1_000_000
 SMALL_PIECE = 4096  # of what unpacks without a bound: a bzip2 block of 45 bytes is 900 kB
 MOST_AT_END = 50  # reads that give nothing: a header may declare more than there can be
@@ -40,9 +41,9 @@ MACS = "__MACOSX"  # a folder of what only a Mac knows of the files
 ENCRYPTED = "it is encrypted"
 
 
-def is_zip(data: bytes) -> bool:
+def is_zip(data: bytes, suffix: str = "") -> bool:
     """Say whether data is a ZIP archive, and no document or program that is packed in one."""
-    if not data.startswith(ZIP):
+    if packed_type(data) != "zip":
         return False
     names = {name.lower() for name in _first_names(data)}
     return not names & OTHERS
@@ -62,7 +63,7 @@ def _first_names(data: bytes) -> Iterator[str]:
         at += 30 + length + extra + size
 
 
-def is_tar(data: bytes) -> bool:
+def is_tar(data: bytes, suffix: str = "") -> bool:
     """Say whether data is a tar archive, or begins as one."""
     try:
         tarfile.TarInfo.frombuf(data[: tarfile.BLOCKSIZE], "utf-8", "surrogateescape")
@@ -71,7 +72,7 @@ def is_tar(data: bytes) -> bool:
     return True
 
 
-def is_packed(data: bytes) -> bool:
+def is_packed(data: bytes, suffix: str = "") -> bool:
     """Say whether data is compressed by gzip, bzip2 or xz."""
     return any(data.startswith(magic) for magic, _ in PACKED)
 

@@ -10,6 +10,7 @@ from ragkit.loading.archives import (
     tar_members,
     zip_members,
 )
+from ragkit.loading.attached import is_mail, mail_members
 from ragkit.loading.members import Holder
 
 HOLDERS = (
@@ -21,6 +22,7 @@ HOLDERS = (
         is_packed,
         packed_members,
     ),
+    Holder("mail", frozenset({".eml", ".mht", ".mhtml"}), is_mail, mail_members, has_text=True),
 )
 SUFFIXES = frozenset[str]().union(*(holder.suffixes for holder in HOLDERS))
 UNTOLD = frozenset({"", ".txt"})  # suffixes that say nothing of what is in a file
@@ -42,6 +44,6 @@ def holder_of(data: bytes, *, suffix: str) -> Holder | None:
         suffix: of its name, in lower case.
     """
     for holder in HOLDERS:
-        if (suffix in SUFFIXES or suffix in UNTOLD) and holder.is_one(data):
+        if may_hold(suffix) and holder.is_one(data, suffix):
             return holder
     return None

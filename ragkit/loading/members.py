@@ -1,4 +1,4 @@
-"""Files that hold files, each to be read as a document of its own: archives.
+"""Files that hold files, each to be read as a document of its own: archives, mails.
 
 To add a kind: a row of ``holders.HOLDERS``, and a function that yields its members, in memory, one
 after the other. Nothing is ever written to disk; what a stranger's file may cost is bounded here,
@@ -83,7 +83,7 @@ class Holder:
 
     type: str
     suffixes: frozenset[str]
-    is_one: Callable[[bytes], bool]  # told by its content
+    is_one: Callable[[bytes, str], bool]  # of its bytes, by its suffix
     members: Callable[[bytes, str, Budget], Iterator[Member]]  # of its bytes, by its name
     has_text: bool = False  # it is a document itself, too
 

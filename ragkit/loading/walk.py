@@ -41,6 +41,7 @@ class Held:
     data: bytes
     error: LoadError | None = None  # why it cannot be read
     document: Document | None = None  # what it is, without being loaded
+    suffix: str | None = None  # that decides the loader, where the path's does not
     members: frozenset[str] | None = None  # stored paths of what it holds; None if it holds none
 
 

@@ -19,9 +19,9 @@ from pathlib import Path
 from threading import Lock, Thread, current_thread
 from typing import TYPE_CHECKING, Unpack
 
-from ragkit.catalog import is_there
+from ragkit.catalog import is_by_name, is_there
 from ragkit.config import Settings
-from ragkit.errors import IndexStaleError, OllamaUnreachableError
+from ragkit.errors import ConfigError, IndexStaleError, OllamaUnreachableError
 from ragkit.index import folder as folders
 from ragkit.index.lock import WriterLock, lock
 from ragkit.protocols import Answerer, Chunker, Embedder, Loader, PromptBuilder
@@ -136,7 +136,7 @@ class Rag:
         """Bring the index in step with files and folders; return what was done.
 
         Args:
-            paths: files and folders; none means those given before.
+            paths: files, folders and addresses of pages; none means those given before.
             progress: called before each file, and while the embedder is waited for.
             **ways: ``reread`` reads files that seem unchanged too, and writes their rows anew.
                 ``reindex`` embeds every passage anew, with the embedder that the settings name,
@@ -146,7 +146,9 @@ class Rag:
                 which else stays: it may be a disk that is not mounted. ``wait`` waits for another
                 process that writes to the index, instead of failing. ``include`` and ``exclude``
                 are patterns as in ``.gitignore``: this run is about what they leave, and all else
-                stays as it is.
+                stays as it is. ``piped`` are contents that lie in no file, by the names they are
+                kept under: ``{"notes.md": b"..."}`` becomes ``stdin://notes.md``.
+                ``allow_private`` fetches pages from this machine and its network too.
 
         Raises:
             NoSuchPathError: a path does not exist.
@@ -186,6 +188,10 @@ class Rag:
 
         self._parts.say_each_once()
         roots = self._writing.roots(paths, ways)
+        if not roots:
+            raise ConfigError(
+                "there is no file or folder to watch", hint="ragkit ingest FOLDER --watch"
+            )
         always: Ways = {
             "include": ways.get("include", ()), "exclude": ways.get("exclude", ()),
         }  # fmt: skip
@@ -253,7 +259,7 @@ class Rag:
                 if progress:
                     progress(step)
             with self._writing.opened(held) as index:
-                return remove(index, [Path(path) for path in paths])
+                return remove(index, [str(path) for path in paths])
 
     # -- search and ask
 
@@ -583,6 +589,8 @@ class Rag:
 
     def shown_path(self, stored: str) -> str:
         """Return a stored path as seen from the working folder."""
+        if is_by_name(stored):
+            return stored
         full = self._home.parent / stored
         near = not Path(stored).is_absolute() or full.is_relative_to(Path.cwd())
         return os.path.relpath(full) if near else str(full)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import closing
 from inspect import GEN_CLOSED, getgeneratorstate
+from typing import TypeVar
 
 from ragkit.types import IngestReport, Progress
+
+T = TypeVar("T")
 
 
 def run_steps(
@@ -30,3 +33,13 @@ def run_steps(
                 show(steps.throw(interrupt))
             else:
                 return step.report
+
+
+def result_of(steps: Generator[object, None, T]) -> T:
+    """Return what a generator returns; what it yields on the way is nobody's."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result

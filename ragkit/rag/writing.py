@@ -9,10 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ragkit.catalog import is_there
+from ragkit.catalog import is_by_name, is_there
 from ragkit.config import Settings
 from ragkit.errors import ConfigError, IndexMissingError
 from ragkit.index import folder as folders
+from ragkit.index.given import NOTHING, PIPED, Given, gather, pages_to_fetch
 from ragkit.index.lock import WriterLock
 from ragkit.loading.own import Loaders
 from ragkit.loading.patterns import ALL, Choice
@@ -20,6 +21,7 @@ from ragkit.loading.workers import Limits
 from ragkit.protocols import Embedder, Loader
 from ragkit.rag.parts import Notify, Parts
 from ragkit.rag.seeing import seeing
+from ragkit.rag.steps import result_of
 from ragkit.types import IngestReport, Progress, Ways
 
 if TYPE_CHECKING:
@@ -37,6 +39,26 @@ def chosen_by(ways: Ways) -> Choice:
     if not (ways.get("include") or ways.get("exclude")):
         return ALL
     return Choice(tuple(ways.get("include", ())), tuple(ways.get("exclude", ())))
+
+
+def named(paths: Sequence[str | Path]) -> list[str]:
+    """Return those of some paths that are addresses of pages.
+
+    Raises:
+        ConfigError: one is an address, but not of a page.
+    """
+    found = [str(path) for path in paths if is_by_name(str(path))]
+    for path in found:
+        if path.startswith(PIPED):
+            raise ConfigError(
+                f"{path} was piped in, and what it was piped from is not known",
+                hint=f"pipe it in again: ... | ragkit ingest - --name {path.removeprefix(PIPED)}",
+            )
+        if not path.lower().startswith(("https://", "http://")):
+            raise ConfigError(
+                f"{path} is no page of the web", hint="an address begins with https:// or http://"
+            )
+    return found
 
 
 class Writing:
@@ -87,23 +109,25 @@ class Writing:
                 yield from self.turn(held, wait=ways.get("wait", False))
             if (kept := renew_if_outdated(self._home)) is not None:
                 self._notify(f"an index of an older format: all is read again, {kept} vectors stay")
-            yield from self._ingesting(held, self.roots(paths, ways), ways)
+            yield from self._ingesting(held, paths, ways)
 
     def _ingesting(
-        self, held: WriterLock, roots: Sequence[Path], ways: Ways
+        self, held: WriterLock, paths: Sequence[str | Path], ways: Ways
     ) -> Generator[Progress, None, None]:
         from ragkit.index import beside
         from ragkit.index.survey import survey
         from ragkit.ingest import ingest
 
-        folder = self._home
+        folder, roots = self._home, self.roots(paths, ways)
         exists = is_there(folder)
         reindex = ways.get("reindex", False)
         choice = chosen_by(ways)
         if not exists:
             stored = partial(folders.stored_path, base=folder.parent)
             found = survey(None, roots, stored=stored, loaders=self._loaders, choice=choice)
-            if not found.fresh and not found.failed:  # no index is made of nothing
+            if not (
+                found.fresh or found.failed or named(paths) or ways.get("piped")
+            ):  # no index is made of nothing
                 yield Progress("done", report=IngestReport(skipped=found.skipped))
                 return
         embedder = self._parts.embedder_to_ingest(folder if exists else None, anew=reindex)
@@ -129,6 +153,7 @@ class Writing:
             index.require(maker)
             index.admit(embedder)
             self._parts.remember(embedder, index)
+            given = yield from self._by_name(index, paths, ways)
             yield from ingest(
                 index,
                 roots,
@@ -142,9 +167,36 @@ class Writing:
                 choice=choice,
                 pdf_limits=self._pdf_limits,
                 seeing=reads_images,
+                given=given,
                 before=before,
             )
             index.forget_renewal()
+
+    def _by_name(
+        self, index: folders.Index | None, paths: Sequence[str | Path], ways: Ways
+    ) -> Generator[Progress, None, Given]:
+        """Return what is given by name; pages are fetched, those given before if nothing was."""
+        piped = ways.get("piped", {})
+        every = (not paths and not piped) or (index is not None and index.is_to_be_renewed())
+        pages = pages_to_fetch(
+            index, named(paths), every=every, only_failed=ways.get("retry_failed", False)
+        )
+        if not (piped or pages):
+            return NOTHING
+        from ragkit.ollama.fetching import Fetcher
+
+        return (
+            yield from gather(
+                index,
+                piped=piped,
+                pages=pages,
+                fetch=Fetcher(
+                    self._settings.max_file_mb * 1_000_000,
+                    allow_private=ways.get("allow_private", False),
+                ),
+                reread=ways.get("reread", False),
+            )
+        )
 
     def _reindexing(
         self, index: folders.Index, maker: folders.Maker, embedder: Embedder
@@ -186,7 +238,7 @@ class Writing:
             choice=chosen_by(ways),
         )
         planned = plan(
-            found,
+            result_of(self._by_name(index, paths, ways)).join(found),
             index=built if reindex else index,
             stored=stored,
             chunker=self._parts.chunker(*cut),
@@ -281,12 +333,13 @@ class Writing:
                     "retry_failed reads only what failed, reread and reindex all files",
                     hint="leave one of them out",
                 )
-        from ragkit.index.survey import held_below, on_disk, require, roots_to_walk
+        from ragkit.index.roots import held_below, on_disk, require, roots_to_walk
 
-        given = [on_disk(Path(path)) for path in paths]
-        if given and not is_there(self._home):
+        given = [on_disk(Path(path)) for path in paths if not is_by_name(str(path))]
+        is_all = not (paths or ways.get("piped"))
+        if not is_all and not is_there(self._home):
             require(given)
             return given
         with closing(folders.Index.open(self.require_index())) as index:
             require(given, prune=ways.get("prune", False), held=partial(held_below, index))
-            return roots_to_walk(index, given)
+            return roots_to_walk(index, given, is_all=is_all)
