@@ -27,6 +27,7 @@ NEWLINE = re.compile(r"\r\n|\r|\n")
 PARAGRAPH = re.compile(r"\n[ \t\r]*\n\s*")
 LINE = re.compile(  # a line that ends a thought, or before one that begins an item, a row, a quote
     r"(?<=[.!?:;。！？；：…\]})>|,\"'`])[ \t]*\r?\n|\r?\n(?=[ \t]*(?:[-*+•#>|@]|\d{1,3}[.)]\s))"
+    r"|\r?\n(?=[^\n|]{0,400} \| )"
 )
 CLAUSE = re.compile(r"[,;:]\s|[，；、：—]")
 HEADING = re.compile(r"[^\n]*\n(?:[=\-~^\"'#*+.]{2,}[ \t]*\r?\n)?\s*")  # a line, its underline
