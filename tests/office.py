@@ -10,6 +10,7 @@ from ragkit.loading import load
 from ragkit.types import Document
 
 NO_PARTS: Mapping[str, str] = {}
+PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 NAMES = (
     'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main" '
@@ -58,7 +59,7 @@ def rels(*targets: tuple[str, str] | tuple[str, str, str]) -> str:
         found += (
             f'<Relationship Id="rId{number}" Type="{OFFICE}/{kind}" Target="{target}"{external}/>'
         )
-    return f"<Relationships>{found}</Relationships>"
+    return f'<Relationships xmlns="{PACKAGE}/relationships">{found}</Relationships>'
 
 
 def docx(
@@ -72,7 +73,11 @@ def docx(
         more: members of the ZIP by name, written as they are.
     """
     members: dict[str, bytes | str] = {
-        "[Content_Types].xml": "<Types/>",
+        "[Content_Types].xml": f'<Types xmlns="{PACKAGE}/content-types"><Default Extension="rels" '
+        'ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default '
+        'Extension="xml" ContentType="application/xml"/><Override PartName="/word/document.xml" '
+        'ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.'
+        'main+xml"/></Types>',
         "_rels/.rels": rels(("officeDocument", "word/document.xml")),
         "word/document.xml": f"<w:document {NAMES}><w:body>{body}</w:body></w:document>",
         "word/_rels/document.xml.rels": rels(

@@ -88,10 +88,13 @@ def test_what_is_missing_or_no_text_is_told() -> None:
         '<item id="p" href="p%20q.svg" media-type="image/svg+xml"/><item id="g" href="g.xhtml"/>'
     )
     spine = "".join(f'<itemref idref="{name}"/>' for name in ("a", "p", "g", "unknown"))
-    data = book({"a": page("<p>A.</p>")}, items, spine, {"OEBPS/p q.svg": "<svg/>"})
+    spine = '<itemref idref="blank"/>' + spine
+    chapters = {"a": page("<p>A.</p>"), "blank": page("<img/>")}
+    data = book(chapters, items, spine, {"OEBPS/p q.svg": "<svg/>"})
     document = read(data, ".epub")
     assert document.text == "A."
     assert document.notes == (
+        "blank.xhtml: nothing but markup: the page has no text of its own",
         "chapter OEBPS/g.xhtml is missing in the file", "chapter unknown is missing in the file",
         "1 chapter is no text",
     )  # fmt: skip

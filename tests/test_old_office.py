@@ -165,24 +165,10 @@ def test_without_the_package_the_file_is_listed_with_the_remedy_and_the_run_goes
     (docs / "old.xls").write_bytes(made())
     (docs / "note.md").write_text("# A note\n\nWords.\n")
     hide = "import sys; sys.modules['xlrd'] = None; from ragkit.__main__ import main; main()"
-    command = [
-        sys.executable,
-        "-c",
-        hide,
-        "ingest",
-        str(docs),
-        "--offline",
-        "--index",
-        str(tmp_path / "i"),
-    ]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    options = ["ingest", str(docs), "--offline", "--index", str(tmp_path / "i")]
+    ran = subprocess.run(
+        [sys.executable, "-c", hide, *options], capture_output=True, text=True, check=False
+    )
     assert ran.returncode == 6
     assert "xlrd is not installed (pip install '.[formats]'" in ran.stdout + ran.stderr
-    whole = [
-        sys.executable,
-        "-m",
-        *("ragkit ingest --offline --index".split()),
-        str(tmp_path / "i"),
-        str(docs),
-    ]
-    assert subprocess.run(whole, capture_output=True, text=True, check=False).returncode == 0
+    assert "2 files: 1 new" in ran.stdout + ran.stderr

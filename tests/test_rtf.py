@@ -33,6 +33,7 @@ def read(body: str) -> Document:
         (r"{\f1\'cf\plain\'e9}", "Пé"),
         (r"a\~b\_c\-d\{e\}\\ \endash\emdash\lquote\rquote\bullet\tab x\line y",
          "a\xa0b\u2011cd{e}\\ –—‘’•\tx\ny"),
+        (r"{\*\unknown{\header x}{\footnote y}}z", "z"),
         (r"{\*\generator Word;}{\*\unknown\foo{\bar x} y}z", "z"),
         (r"{\field{\*\fldinst HYPERLINK {x}}{\fldrslt a link}} here", "a link here"),
         (r"{\upr{plain}{\*\ud{\uc0\u20013}}} x", "中 x"),

@@ -226,6 +226,7 @@ def test_drawings_printed_lines_threads_macros_and_properties() -> None:
     drawing = f'<d xmlns:x="{xdr}" {NAMES}><x:txBody><a:p><a:r><a:t>In a box</a:t></a:r></a:p>'
     drawing += "</x:txBody><x:pic/></d>"
     threads = '<t><threadedComment ref="A1" personId="{1}"><text>Why?</text></threadedComment>'
+    threads += '<threadedComment ref="B9"><text>Below.</text></threadedComment>'
     threads += '<threadedComment ref="?"><text>lost</text></threadedComment></t>'
     data = workbook(
         f"<sheetData>{rows(('a',), first=3)}</sheetData>"
@@ -242,8 +243,11 @@ def test_drawings_printed_lines_threads_macros_and_properties() -> None:
         related=(("person", "p.xml"),),
     )  # fmt: skip
     document = read(data, ".xlsm")
-    assert document.text == "S1\n\n[Comment at A1 by Bob: Why?]\na\n\nACMEPage\n\nIn a box"
-    assert [place for _, place in document.places] == ["!S1:1", "!S1:1", "!S1:3", "!S1"]
+    assert (
+        document.text
+        == "S1\n\n[Comment at A1 by Bob: Why?]\na\n[Comment at B9: Below.]\n\nACMEPage\n\nIn a box"
+    )
+    assert [place for _, place in document.places] == ["!S1:1", "!S1:1", "!S1:3", "!S1:9", "!S1"]
     assert document.notes == (
         "its macros are neither run nor read", "1 picture has no text",
     )  # fmt: skip
@@ -284,11 +288,11 @@ def test_absurd_rows_columns_and_merged_cells_cost_nothing() -> None:
     assert document.places[-1][1] == "!S1:1048576"
 
 
-def test_a_thousand_sheets_are_read() -> None:
+def test_hundreds_of_sheets_are_read() -> None:
     document = read(
-        workbook(*(f"<sheetData>{rows((f'n{n}',))}</sheetData>" for n in range(1000))), ".xlsx"
+        workbook(*(f"<sheetData>{rows((f'n{n}',))}</sheetData>" for n in range(300))), ".xlsx"
     )
-    assert (len(document.headings), document.text[-4:]) == (1000, "n999")
+    assert (len(document.headings), document.text[-4:]) == (300, "n299")
 
 
 def test_sheets_that_break_off() -> None:
