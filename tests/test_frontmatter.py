@@ -194,3 +194,13 @@ def test_hostile_front_matter_ends_in_time(front: str) -> None:
 def test_any_front_matter_is_read_or_named(front: str) -> None:
     read(f"---\nlang: en\n{front}\n---\nText")
     read(f":a: b\n{front}", ".rst")
+
+
+def test_directives_and_tables_of_restructured_text_stay_as_they_are() -> None:
+    text = (
+        "Title\n=====\n\n.. include:: /etc/passwd\n\n.. code:: sh\n\n   Inner\n   =====\n\n"
+        "=====  =====\nName   Price\n=====  =====\nTea    3\n=====  =====\n\n"
+        "+------+\n| cell |\n+------+\n\nPart\n----\n\n.. image:: a.png\n"
+    )
+    document = read(text, ".rst")
+    assert [heading.title for heading in document.headings] == ["Title", "Part"]
