@@ -385,11 +385,10 @@ def is_in(catalog: Catalog, content: int, texts: set[str]) -> bool:
 def test_one_file_of_five_thousand_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    embedder = HashingEmbedder()
     write_many(tmp_path / ".ragkit", 5000, rare=3210)
-    with Rag(tmp_path / ".ragkit", embedder=embedder) as rag:
-        for few in (20_000, 0):
-            monkeypatch.setattr("ragkit.index.admission.FEW", few)
+    for few in (20_000, 0):
+        monkeypatch.setattr("ragkit.index.admission.FEW", few)
+        with Rag(tmp_path / ".ragkit", embedder=HashingEmbedder()) as rag:
             for mode in ("hybrid", "dense", "lexical"):
                 for text in ("tag:rare", "path:3210.md", "serial:3210 -tag:common"):
                     (hit,) = rag.search("who opened the bridge", mode=mode, where=text)

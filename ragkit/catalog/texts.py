@@ -432,8 +432,13 @@ def _content_of(row: Sequence[Any]) -> Content | None:
     if row[-1] != seal_of(None, *row[1:-1]):
         return None
     id_, _, type_, title, language, pages, blank, notes, fields, _, _ = row
-    return Content(id_, type_, title, language, len(json.loads(pages)),
-                   tuple(json.loads(blank)), tuple(json.loads(notes)), _pairs(fields))  # fmt: skip
+    return Content(id_, type_, title, language, len(_listed(pages)),
+                   tuple(_listed(blank)), tuple(_listed(notes)), _pairs(fields))  # fmt: skip
+
+
+def _listed(column: str) -> list[Any]:
+    """Return what a column of a list holds, which is nothing in nearly all rows."""
+    return [] if column == "[]" else list(json.loads(column))
 
 
 def _pairs(column: str) -> tuple[tuple[Any, str], ...]:

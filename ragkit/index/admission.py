@@ -15,7 +15,10 @@ from ragkit.where import KEYS, Described, Term, Where, condition
 from ragkit.where.globs import folded
 from ragkit.where.grammar import DATES
 
-FEW = 20_000  # chunks: so many are all scored; more are searched among the others, and picked out
+# So many chunks, and so small a share of all, are all scored: a search among the others is slower
+# then, as it looks deeper and deeper for them (tests/benchmarks/RESULTS.md).
+FEW, SHARE = 20_000, 1 / 8
+ANYWAY = 2_000  # chunks: whatever their share
 SHOWN = 8  # values that a hint names
 
 Known = Sequence[tuple[int, Described]]  # content, and what it is at one of its paths
@@ -75,7 +78,8 @@ def admit(index: Index, where: Where, documents: Known) -> Admitted:
     texts = index.catalog.texts
     counts = texts.chunk_counts()
     chunks = sum(counts.get(content, 0) for content in homes)
-    few = tuple(sorted(texts.chunks_in(homes))) if chunks <= FEW else None
+    most = min(FEW, max(ANYWAY, SHARE * sum(counts.values())))
+    few = tuple(sorted(texts.chunks_in(homes))) if chunks <= most else None
     fixed = {content: tuple(found) for content, found in homes.items()}
     return Admitted(where, fixed, len(paths), chunks, few)
 

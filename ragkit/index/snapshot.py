@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import takewhile
+from pathlib import Path
 
 import numpy as np
 
@@ -47,6 +48,7 @@ class Reader:
         self._lexical: dict[CacheRecord, LexicalFolder] = {}
         self._facts = Facts(-1, 0, 0, (), ())
         self._known: tuple[int, Known] = (-1, ())  # of a version of the catalog
+        self._last: tuple[object, Admitted] | None = None  # the last filter, and what it admits
 
     @contextmanager
     def snapshot(self, where: Where | None = None) -> Iterator[Snapshot]:
@@ -81,7 +83,10 @@ class Reader:
         version = self._facts.version
         if self._known[0] != version:
             self._known = version, known(self.index)
-        return admit(self.index, where, self._known[1])
+        key = version, where, Path.cwd()  # a path may be one that is seen from there
+        if self._last is None or self._last[0] != key:
+            self._last = key, admit(self.index, where, self._known[1])
+        return self._last[1]
 
     def _current_facts(self) -> Facts:
         catalog = self.index.catalog

@@ -16,6 +16,8 @@ def folded(text: str) -> str:
     >>> folded("ＨＯＷ－Ｔｏ") == folded("how-to"), folded("Straße")
     (True, 'strasse')
     """
+    if text.isascii():
+        return text.lower()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
