@@ -58,8 +58,6 @@ def unaccented(word: str) -> str:
     >>> unaccented("café"), unaccented("żółć"), unaccented("йод"), unaccented("ёж")
     ('cafe', 'zolc', 'йод', 'еж')
     """
-    if word.isascii():
-        return word
     apart = unicodedata.normalize("NFD", word.translate(NO_ACCENTS))
     return unicodedata.normalize("NFC", ACCENTS.sub("", apart))
 
