@@ -201,7 +201,7 @@ def test_the_type_is_what_the_server_says(pages: Pages, rag: Rag) -> None:
         "/chinese": ("html", "桥"),
         "/notes.md": ("markdown", "Notes"),
         "/raw": ("text", ""),
-        "/code.py": ("code", ""),
+        "/code.py": ("code/python", ""),
         "/a.zip": ("archive", ""),
         "/a.zip!/b.md": ("markdown", "In it"),
         "/none.md": ("markdown", "No type"),
