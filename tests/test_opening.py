@@ -293,10 +293,12 @@ def on_a_terminal(*arguments: str) -> str:
     ours, theirs = pty.openpty()
     with os.fdopen(theirs, "w") as terminal, contextlib.redirect_stdout(terminal):
         assert run(list(arguments)) == 0
-        terminal.flush()
-        shown = os.read(ours, 20_000).decode()
+    shown = b""
+    with contextlib.suppress(OSError):  # the end, as terminals tell it
+        while block := os.read(ours, 10_000):
+            shown += block
     os.close(ours)
-    return shown
+    return shown.decode()
 
 
 def test_on_a_terminal_places_are_links(indexed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -317,17 +319,29 @@ def test_on_a_terminal_places_are_links(indexed: Path, monkeypatch: pytest.Monke
 
 
 def test_an_address_of_the_web_is_opened_and_linked_as_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programs: Programs
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    programs: Programs,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TERM", "xterm")
     address = "https://example.org/a b.html?q=1"
-    fill(tmp_path / ".ragkit", {address: Document("The bridge.", "html")})
+    fill(
+        tmp_path / ".ragkit",
+        {
+            address: Document("The bridge.", "html"),
+            "stdin://notes.md": Document("Notes.", "markdown"),
+        },
+    )
     programs.add("xdg-open")
     assert run(["open", address]) == 0
     assert programs.told() == [address]
     shown = on_a_terminal("search", "bridge", "--mode", "lexical")
     assert "\x1b]8;;https://example.org/a%20b.html?q=1\x1b" in shown
+    assert "1. stdin://notes.md:1  (" in on_a_terminal("search", "notes", "--mode", "lexical")
+    assert run(["open", "stdin://notes.md"]) == 2
+    assert "no file to open: stdin://notes.md was not read from one" in capsys.readouterr().err
 
 
 def test_kitty_is_told_the_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,8 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from ragkit.rag import Rag
 
+WEB = ("http://", "https://")
+
 
 def linked(rag: Rag, shown: str, path: str, line: int, page: int | None) -> str:
     """Return a place as it is printed: a link, where standard output is a terminal.
@@ -27,6 +29,8 @@ def linked(rag: Rag, shown: str, path: str, line: int, page: int | None) -> str:
         return shown
     from ragkit.catalog import is_by_name
 
+    if is_by_name(path) and not path.startswith(WEB):
+        return shown  # standard input
     if is_by_name(path):
         address = quote(path, safe=":/?#[]@!$&'()*+,;=%~")
     else:

@@ -18,6 +18,7 @@ from urllib.parse import quote
 import click
 
 from ragkit.cli.app import cli, index_option, json_option, notice
+from ragkit.cli.links import WEB
 from ragkit.cli.output import name, print_json, printable
 from ragkit.cli.programs import editor, goes_to_pages, takes_lines, viewer
 from ragkit.cli.showing import NUMBER, STATES, last_of, passages_of
@@ -48,14 +49,13 @@ def open_(place: str, index: str | None, as_json: bool) -> None:
         ragkit open sample_corpus/keep-alive.md:8
         ragkit open 'guide.pdf#page=2'
     """
-    from ragkit.catalog import is_by_name
     from ragkit.rag import Rag
 
     with Rag(index) as rag:
         span, page = _meant(rag, place)
         shown = name(rag, span.path)
         state = rag.freshness(span.path)
-        path = None if is_by_name(span.path) else _on_disk(rag, span.path)
+        path = None if span.path.startswith(WEB) else _on_disk(rag, span.path)
         if path is None:
             command, line = viewer(None, span.path, None, named=rag.settings.viewer), None
         else:
@@ -93,6 +93,13 @@ def _on_disk(rag: Rag, stored: str) -> Path:
     Raises:
         NoSuchPathError: it is no longer there.
     """
+    from ragkit.catalog import is_by_name
+
+    if is_by_name(stored):
+        raise NoSuchPathError(
+            f"no file to open: {name(rag, stored)} was not read from one",
+            hint=f"ragkit show {name(rag, stored)}",
+        )
     path, inside = rag.file(stored)
     if not path.exists():
         raise NoSuchPathError(
