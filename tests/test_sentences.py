@@ -156,3 +156,10 @@ def test_a_long_text_without_ends_costs_one_pass() -> None:
     for text in ("。" * 20_000 + "，", "." * 20_000 + "x", "\r\n" * 10_000, " \n" * 10_000,
                  ".)" * 10_000, "ก " * 10_000, "a. " * 5_000):  # fmt: skip
         assert list(sentences.ends(text))[-1] == len(text)
+
+
+def test_a_row_of_cells_is_a_sentence() -> None:
+    text = "Prices\nName | Price\nBolt, long | 3\nNut | 4\n\nMore\nof it"
+    assert [text[a:b] for a, b in sentences.spans(text)] == [
+        "Prices", "Name | Price", "Bolt, long | 3", "Nut | 4", "More\nof it",
+    ]  # fmt: skip

@@ -5,7 +5,8 @@ text better (a test counts how often that differs in Unicode's own cases):
 
 * ``.``, ``!`` and ``?`` end a sentence only before white space: ``a!=b`` and addresses have them
 * an initial, an abbreviation, the number of a list and a German date go on after their full stop
-* the end of a line is none; an empty line is, and so is a line before an item, a row or a quote
+* the end of a line is none; an empty line is, and so is a line before an item, a row or a quote; a
+  row is also what has cells parted by bars
 * a mark that opens brackets or quotes begins the next sentence, whatever stands before it
 * what follows in lower case is looked for just after blanks and opening marks, not past figures and
   code: "Type it. `num_ctx` is a number" has two sentences
@@ -46,6 +47,7 @@ END = re.compile(
     rf"(?=\s|[{IDEOGRAPHS}])(?!{BLANK}*[{GOES_ON[3:]}{NARROW}{WIDE}])"
     rf"|(?P<break>{NEWLINE}(?:[ \t]*(?:\r\n?|\n))+"
     rf"|{NEWLINE}(?=[ \t]*(?:[-*+•#>|]|\d{{1,3}}[.)]\s))"
+    rf"|{NEWLINE}(?=[^\r\n|]{{0,400}} \| )"
     rf"|(?<=[{PARAGRAPH}])))"
 )
 _NEXT = re.compile(rf"[\s{MARKS}]*[{OPENING}\"'¿¡{MARKS}]*(\w{{0,20}})")
