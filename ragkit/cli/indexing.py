@@ -113,7 +113,7 @@ def ingest(
         ragkit ingest ./docs --embed-model bge-m3 --host gpu-box
         ragkit ingest ./docs --offline
         ragkit ingest ./docs --dry-run
-        ragkit ingest ./slides --chunker page --index slides
+        ragkit ingest ./docs --chunker page --index pages/.ragkit
         ragkit ingest ./docs --include '*.md' --exclude drafts/
         ragkit ingest --reindex --embed-model bge-m3
         ragkit ingest ./docs --vision-model llava

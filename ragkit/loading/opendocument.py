@@ -42,14 +42,14 @@ def opendocument(kind: str) -> Callable[[bytes], Document]:
 
     def load(data: bytes) -> Document:
         try:
-            return Reader(Packed(data, KINDS[kind])).document(kind)
+            return _Reader(Packed(data, KINDS[kind])).document(kind)
         except RecursionError as error:
             raise LoadError("its parts are nested too deeply", stage="parse") from error
 
     return load
 
 
-class Reader:
+class _Reader:
     """Reads the blocks of a text; sheets and slides are made of such too."""
 
     def __init__(self, package: Packed) -> None:
