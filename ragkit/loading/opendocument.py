@@ -42,14 +42,14 @@ def opendocument(kind: str) -> Callable[[bytes], Document]:
 
     def load(data: bytes) -> Document:
         try:
-            return _Reader(Packed(data, KINDS[kind])).document(kind)
+            return Reader(Packed(data, KINDS[kind])).document(kind)
         except RecursionError as error:
             raise LoadError("its parts are nested too deeply", stage="parse") from error
 
     return load
 
 
-class _Reader:
+class Reader:
     """Reads the blocks of a text; sheets and slides are made of such too."""
 
     def __init__(self, package: Packed) -> None:
@@ -96,6 +96,7 @@ class _Reader:
         )
 
     def properties(self) -> tuple[str, list[tuple[str, str]]]:
+        """Return the title, and what else the document says of itself."""
         title, fields = "", []
         root = self.package.xml_or_none("meta.xml")
         meta = child(root, "meta")
@@ -146,6 +147,7 @@ class _Reader:
         return blank
 
     def notes(self, notes: Element) -> None:
+        """Write what a speaker is to say."""
         for shape in notes:
             text = words(shape)
             if value(shape, "class") == "notes" and text:
@@ -153,10 +155,12 @@ class _Reader:
                 self.block(shape)
 
     def blocks(self, parent: Element) -> None:
+        """Write all that stands in an element."""
         for block in parent:
             self.block(block)
 
     def block(self, block: Element) -> None:
+        """Write a paragraph, list, table or section."""
         name = local(block.tag)
         if name in ("p", "h"):
             self.paragraph(block, name)
@@ -179,6 +183,7 @@ class _Reader:
             self.blocks(block)
 
     def paragraph(self, paragraph: Element, name: str) -> None:
+        """Write a paragraph, or a heading."""
         level = 0
         if name == "h":
             stated = value(paragraph, "outline-level", "1")
@@ -189,6 +194,7 @@ class _Reader:
         self.told()
 
     def is_title(self, style: str) -> bool:
+        """Say whether a style is that of the document's title."""
         found = self.styles.get(style)
         return "Title" in (style, value(found, "parent-style-name") if found is not None else "")
 
@@ -231,6 +237,7 @@ class _Reader:
             yield _folded(node.tail)
 
     def note(self, note: Element) -> str:
+        """Keep a footnote for behind the paragraph; return its mark."""
         mark = words(child(note, "note-citation")) or "*"
         body = child(note, "note-body")
         if body is not None:
@@ -238,6 +245,7 @@ class _Reader:
         return f"[^{mark}]"
 
     def comment(self, comment: Element) -> str:
+        """Keep a comment for behind the paragraph."""
         author = words(child(comment, "creator"))
         text = " ".join(
             self.in_one_line(one) if local(one.tag) == "list" else "".join(self.inline(one))
@@ -313,6 +321,7 @@ class _Reader:
                     self.block(block)
 
     def mark(self, style: str, depth: int, counts: dict[int, int]) -> str:
+        """Return what stands before an item of a list."""
         for level in self.lists.get(style, ()):
             if value(level, "level") == str(depth + 1) and local(level.tag).endswith(
                 "style-number"
