@@ -13,40 +13,32 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from ragkit.catalog import UNKNOWN, Source, digest_of, holders, is_below
 from ragkit.chunking import text_in_context
 from ragkit.embedding.checked import embed_checked
 from ragkit.embedding.requests import BATCH_TEXTS, finish, is_done, pool_for
 from ragkit.errors import IndexDamagedError, LoadError, OllamaError, RagkitError
-from ragkit.index.ahead import Ahead
 from ragkit.index.caches import publish
 from ragkit.index.folder import PACE, Index
 from ragkit.index.given import NOTHING, Given
-from ragkit.index.looking import Looking
 from ragkit.index.survey import OWN_LOADERS, SAME_TICK_NS, Survey, survey
 from ragkit.index.tally import Tally, in_parts, without_vectors
-from ragkit.index.unpacking import Unpacker
-from ragkit.loading import read as read_bytes
 from ragkit.loading.own import BUILT_IN, Loaders
 from ragkit.loading.patterns import ALL, Choice
-from ragkit.loading.seen import IMAGE
-from ragkit.loading.walk import Found, Held
-from ragkit.loading.workers import Limits, PdfWorkers
+from ragkit.loading.walk import Found
+from ragkit.loading.workers import Limits
 from ragkit.protocols import Chunker, Embedder, Seeing
+from ragkit.reading import Read, Reading
 from ragkit.text.languages import detect
 from ragkit.text.tokens import estimate_tokens
-from ragkit.types import Chunk, Document, Embedded, Failure, IngestReport, Progress, Skipped
+from ragkit.types import Document, Embedded, Failure, IngestReport, Progress, Skipped
 
-T = TypeVar("T")
-
-PDF = "pdf"  # the type of what is read ahead
 BATCH_BYTES = 4_000_000  # of documents that wait for their vectors
 TELLING_TOKENS = 10_000  # fewer say little of how fast an embedder is
 PUBLISH_CHUNKS = 20_000  # new chunks after which the caches are brought up to date
@@ -110,11 +102,17 @@ def ingest(
     surveyed = given.join(surveyed)
     again = reread or retry_failed
     tally = Tally(surveyed, before or IngestReport())
-    pdfs = PdfWorkers(pdf_limits)
-    looking = Looking(seeing, pdfs) if seeing else None
-    run = _Run(
-        index, embedder, chunker, max_file_bytes, again, loaders, surveyed, tally, pdfs, looking
+    reading = Reading(
+        index,
+        surveyed,
+        loaders=loaders,
+        max_file_bytes=max_file_bytes,
+        anew=again,
+        pdf_limits=pdf_limits,
+        seeing=seeing,
+        tally=tally,
     )
+    run = _Run(index, reading, embedder, chunker, again, surveyed, tally)
     with index.catalog.transaction():
         if reread:  # of damage, perhaps
             index.catalog.reindex()
@@ -132,9 +130,8 @@ def ingest(
             index.catalog.failures.put(failure)
     pool = pool_for(embedder)
     try:
-        for found in run.unpacked():
-            run.ahead.look()
-            yield run.tally.progress("read", run.stored_path(found))
+        for found in reading.files():
+            yield run.tally.progress("read", reading.stored_path(found))
             yield from run.take(found)
             if run.batch.is_full:
                 yield from run.hand_over(pool)
@@ -147,9 +144,7 @@ def ingest(
         publish(index.catalog, index.folder, dim=embedder.dim)
         raise
     finally:
-        pdfs.close()
-        if looking:
-            looking.close()
+        reading.close()
         pool.shutdown(wait=False, cancel_futures=True)  # nothing is under way, unless in a hurry
     run.remove_vanished([*map(index.stored_path, roots), *given.pages])
     run.remember_pace()
@@ -159,26 +154,10 @@ def ingest(
 
 
 @dataclass(slots=True)
-class _Read:
-    """A file that was read: how it looks on disk, and its document unless that is stored."""
-
-    path: str
-    found: Found
-    seen_ns: int
-    digest: bytes
-    content: int | None = None  # stored already
-    document: Document | None = None
-    unseen: dict[int, str] = field(default_factory=dict)  # why pages were not read by a model
-    language: str = ""
-    chunks: list[Chunk] = field(default_factory=list)
-    keys: list[bytes] = field(default_factory=list)  # of the chunks' vectors
-
-
-@dataclass(slots=True)
 class _Batch:
     """Files that wait for their vectors, and the texts to embed, by key."""
 
-    files: list[_Read] = field(default_factory=list)
+    files: list[Read] = field(default_factory=list)
     texts: dict[bytes, str] = field(default_factory=dict)
     ids: dict[bytes, int] = field(default_factory=dict)  # of stored vectors, by key; 0: has none
     fresh: dict[bytes, int] = field(default_factory=dict)  # those stored with this batch
@@ -200,32 +179,21 @@ class _Run:
     def __init__(
         self,
         index: Index,
+        reading: Reading,
         embedder: Embedder,
         chunker: Chunker,
-        max_file_bytes: int,
         reread: bool,
-        loaders: Loaders,
         surveyed: Survey,
         tally: Tally,
-        pdfs: PdfWorkers,
-        looking: Looking | None,
     ) -> None:
         self.index = index
+        self.reading = reading
         self.embedder = embedder
         self.chunker = chunker
-        self.max_file_bytes = max_file_bytes
         self.reread = reread
-        self.loaders = replace(loaders, instead={**loaders.instead, "pdf": pdfs.read})
-        self.looking = looking
         self.surveyed = surveyed
-        self.ahead = Ahead(
-            () if ".pdf" in loaders.own else surveyed.fresh,
-            pdfs,
-            max_file_bytes=max_file_bytes,
-            is_known=lambda digest: not reread and self._stored(digest, PDF) is not None,
-        )
         self.batch = _Batch()
-        self.known: list[_Read] = []  # files whose texts were stored when they were read
+        self.known: list[Read] = []  # files whose texts were stored when they were read
         self.waiting: deque[_Batch] = deque()  # handed over, not yet stored
         self.last = _Batch()  # the one stored before them
         self.refused: dict[bytes, str] = {}  # why texts have no vector, by key
@@ -238,39 +206,21 @@ class _Run:
 
     # -- reading
 
-    def unpacked(self) -> Iterator[Found]:
-        """Yield the files to read, of archives their members first."""
-        unpack = Unpacker(
-            self.index.stored_path,
-            self.loaders,
-            self.max_file_bytes,
-            self.surveyed.members,
-            self.surveyed.only,
-            self.surveyed.lost,
-        )
-        for fresh in self.surveyed.fresh:
-            for found in unpack(fresh):
-                if isinstance(found, Skipped):
-                    self.tally.passed_over(found)
-                else:
-                    if found.path != fresh.path:
-                        self.tally.met(found.size)
-                    yield found
-
-    def stored_path(self, found: Found) -> str:
-        """Return a file's path as the catalog keeps it."""
-        return found.name or self.index.stored_path(found.path)
-
     def take(self, found: Found) -> Iterator[Progress]:
         """Read a file, cut it, and add it to the batch in hand; or say why not.
 
         Yields while the file is read elsewhere.
         """
-        path = self.stored_path(found)
+        path = self.reading.stored_path(found)
         self.tally.took(found.size)
         seen_ns = time.time_ns()
         try:
-            read = yield from self._read(path, found)
+            read = yield from self.reading.read(path, found)
+            if isinstance(read, Skipped):
+                self._skip(read)
+                return
+            if read.document is not None:
+                self._cut(read, read.document)
         except LoadError as error:
             reason = f"{error.message} ({error.hint})" if error.hint else error.message
             may_differ = error.stage == "read" or found.mtime_ns + SAME_TICK_NS >= seen_ns
@@ -284,91 +234,15 @@ class _Run:
             reason = f"{type(error).__name__}: {error}"
             self._fail(Failure(path, "parse", reason, permanent=False))
         else:
-            if read is not None and read.content is not None:
+            if read.content is not None:
                 self.known.append(read)
                 if len(self.known) >= BATCH_TEXTS:
                     self._store_known()
-            elif read is not None:
+            else:
                 self.batch.files.append(read)
                 self.batch.bytes += found.size
 
-    def _read(self, path: str, found: Found) -> Generator[Progress, None, _Read | None]:
-        """Return what a file holds, None if it is binary; yield while it is read elsewhere."""
-        if begun := self.ahead.take(found):
-            read = _Read(path, found, begun.seen_ns, begun.digest)
-            while not is_done(begun.document):
-                yield self.tally.progress("read", path)
-            yield from self._keep(read, begun.document.result(), b"", is_new=self.reread)
-            return read
-        seen_ns = time.time_ns()
-        held = found.held or Held(read_bytes(found.path, self.max_file_bytes))
-        if held.error:
-            raise held.error
-        data = held.data
-        suffix = PurePosixPath(path).suffix.lower() if held.suffix is None else held.suffix
-        if held.document:
-            read = _Read(path, found, seen_ns, digest_of(data))
-            self._cut(read, held.document)
-            return read
-        if self.loaders.is_to_see(suffix):
-            read = _Read(path, found, seen_ns, digest_of(data))
-            yield from self._see(read, data)
-            return read
-        if reason := self.loaders.is_binary(data, suffix=suffix):
-            self._skip(Skipped(path, reason))
-            return None
-        read = _Read(path, found, seen_ns, digest_of(data))
-        is_new = self.reread or held.members is not None  # such a one is written after its members
-        if not is_new:
-            read.content = self._stored(read.digest, self.loaders.type_of(suffix, data))
-            if read.content is not None:
-                return read
-        document = self.loaders.load(data, suffix=suffix)
-        yield from self._keep(read, document, data, is_new=is_new)
-        return read
-
-    def _stored(self, digest: bytes, kind: str) -> int | None:
-        """Return the text that is stored of a file of this digest, if all of it was read."""
-        content = self.index.catalog.texts.content_of_file(digest, kind)
-        is_partial = self.looking and content in self.index.catalog.texts.with_blank_pages()
-        return None if is_partial else content
-
-    def _see(self, read: _Read, data: bytes) -> Iterator[Progress]:
-        """Let a model read an image, unless one did."""
-        if not self.reread:
-            read.content = self._stored(read.digest, IMAGE)
-        if read.content is None and self.looking:
-            asking = self.looking.image(data)
-            self._cut(read, (yield from self._yielding(asking, read.path)))
-
-    def _keep(
-        self, read: _Read, document: Document, data: bytes, *, is_new: bool
-    ) -> Iterator[Progress]:
-        """Cut a document, unless it is stored; let a model read the pages that have no text."""
-        if self.looking and document.page_starts and document.pages_without_text:
-            data = data or read_bytes(read.found.path, self.max_file_bytes)
-            old = self.surveyed.sources.get(read.path)
-            same = old is not None and old.digest == read.digest == digest_of(data)
-            known = self.looking.known(self.index, old.content) if old and same else {}
-            asking = self.looking.pages(document, data, known)
-            document, read.unseen = yield from self._yielding(asking, read.path)
-        if not (is_new or read.unseen):
-            read.content = self.index.catalog.texts.content_of_text(document)
-        if read.content is None:
-            self._cut(read, document)
-
-    def _yielding(self, work: Generator[None, None, T], path: str) -> Generator[Progress, None, T]:
-        """Return what comes of some work, and yield while it waits."""
-        while True:
-            try:
-                next(work)
-            except StopIteration as done:
-                result: T = done.value
-                return result
-            yield self.tally.progress("read", path)
-
-    def _cut(self, read: _Read, document: Document) -> None:
-        read.document = document
+    def _cut(self, read: Read, document: Document) -> None:
         read.language = detect(document.text)
         read.chunks = list(self.chunker(document))
         texts = {}
@@ -468,7 +342,7 @@ class _Run:
         self.tally.embedded(len(good), of=len(keys))
         self.tokens += sum(estimate_tokens(batch.texts[key]) for key in keys)
 
-    def _store(self, read: _Read, ids: Mapping[bytes, int], *, keep: Collection[int] = ()) -> None:
+    def _store(self, read: Read, ids: Mapping[bytes, int], *, keep: Collection[int] = ()) -> None:
         catalog = self.index.catalog
         if read.document is not None:
             vectors = [ids[key] for key in read.keys]
@@ -497,7 +371,7 @@ class _Run:
         self.unpublished += len(read.chunks)
         self._tell(read)
 
-    def _no_longer_in(self, read: _Read) -> list[str]:
+    def _no_longer_in(self, read: Read) -> list[str]:
         """Return the members that a file on disk had, and has no more."""
         if any(path in self.surveyed.members for path in holders(read.path)):
             return []  # told by what that lies in
@@ -506,7 +380,7 @@ class _Run:
         known = self.surveyed.members.get(read.path, ())
         return [path for path in known if path not in members and path in self.surveyed.sources]
 
-    def _tell(self, read: _Read) -> None:
+    def _tell(self, read: Read) -> None:
         """Say which passages and pages a file lacks, and which passage is in several parts."""
         pairs = list(zip(read.chunks, read.keys, strict=True))
         if longs := [(c, self.in_parts[k]) for c, k in pairs if k in self.in_parts]:
@@ -519,7 +393,7 @@ class _Run:
         for failure in lacking:
             self.tally.failed(failure if failure.last else failures.put(failure))
 
-    def _pages_that_failed(self, read: _Read) -> list[Failure]:
+    def _pages_that_failed(self, read: Read) -> list[Failure]:
         """Return the pages of a file that cannot be read: now, or when its text was."""
         if read.document is None:
             assert read.content is not None

@@ -27,7 +27,7 @@ LAYERS = [
         "where",
     },
     {"embedding", "chat_models", "index"},
-    {"chunkers"},
+    {"chunkers", "reading"},
     {"ingest", "reindex", "query"},
     {"doctor", "repair", "watch"},
     {"rag"},
