@@ -109,7 +109,7 @@ def test_removed_files_leave_and_failures_with_them(rag: Rag, folder: Path) -> N
 def test_an_index_that_was_embedded_anew_in_between_is_not_searched(rag: Rag) -> None:
     other = HashingEmbedder("test:other")
     with pytest.raises(IndexStaleError, match="embedded anew meanwhile"):
-        rag._search("bridge", other, rag.settings)
+        rag._searching._search("bridge", other, rag.settings)
 
 
 def test_a_plan_says_what_an_ingest_would_do(rag: Rag, folder: Path) -> None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Lock, Thread, current_thread
@@ -21,11 +20,12 @@ from typing import TYPE_CHECKING, Unpack
 
 from ragkit.catalog import is_by_name, is_there
 from ragkit.config import Settings
-from ragkit.errors import ConfigError, IndexStaleError, OllamaUnreachableError
+from ragkit.errors import ConfigError
 from ragkit.index import folder as folders
 from ragkit.index.lock import WriterLock, lock
 from ragkit.protocols import Answerer, Chunker, Embedder, Loader, PromptBuilder
-from ragkit.rag.parts import AWAY, NO_VECTOR, Notify, Parts, log
+from ragkit.rag.parts import Notify, Parts, log
+from ragkit.rag.searching import Searching
 from ragkit.rag.steps import run_steps
 from ragkit.rag.writing import Writing
 from ragkit.types import (
@@ -100,7 +100,7 @@ class Rag:
             release=lambda: self._close_reader(current_thread()),
         )
         self._notify = notify
-        self._told: set[str] = set()
+        self._searching = Searching(self.settings, self._parts, self.reader, notify)
         self._readers: dict[Thread, Reader] = {}
         self._opening = Lock()
 
@@ -302,23 +302,7 @@ class Rag:
         With the server away the best sentences are quoted, unless a model was named. ``where`` is
         as ``search`` has it.
         """
-        from ragkit.query import ask
-
-        found = self.find(question, k=k, mode=mode, where=where)
-        index = self.reader().index
-        degraded = found.degraded
-        answerer = None
-        if found.is_enough:
-            quoting = "embedder" in degraded and not self.settings.model
-            try:
-                answerer = self._parts.answerer(index, quoting=quoting)
-            except AWAY as error:
-                if self.settings.model:
-                    raise
-                self._say_once(f"{error.message}: passages are quoted ({error.hint})")
-                answerer, quoting = self._parts.answerer(index, quoting=True), True
-            degraded += ("model",) if quoting else ()
-        return ask(found, answerer=answerer, embedder=index.maker.embedder, degraded=degraded)
+        return self._searching.ask(question, k=k, mode=mode, where=as_where(where))
 
     def find(
         self,
@@ -333,62 +317,7 @@ class Rag:
         Where the index was made with Ollama and its server is away, they are found by their words
         alone, which ``Found.degraded`` says; not so in mode "dense", or if a model was named.
         """
-        given = {name: value for name, value in (("k", k), ("mode", mode)) if value is not None}
-        settings = replace(self.settings, **given)  # type: ignore[arg-type] # refuses what is wrong
-        by_words = replace(settings, mode="lexical")
-        part = as_where(where)
-        index = self.reader().index
-        index.refresh()
-        if settings.mode == "lexical":
-            return self._search(question, None, settings, part)
-        if (why := self._parts.left_alone(index)) and settings.mode != "dense":
-            self._say_once(f"{why}: passages are found by their words only")
-            return self._search(question, None, by_words, part, degraded=("embedder",))
-        try:
-            with index.catalog.errors():
-                embedder = self._parts.embedder(index)
-            return self._search(question, embedder, settings, part)
-        except (*AWAY, *NO_VECTOR) as error:
-            if settings.mode == "dense" or self.settings.embed_model:
-                raise
-            hint = f" ({error.hint})" if error.hint else ""
-            self._say_once(f"{error.message}: passages are found by their words only{hint}")
-            if isinstance(error, OllamaUnreachableError):
-                self._parts.found_away()
-        return self._search(question, None, by_words, part, degraded=("embedder",))
-
-    def _search(
-        self,
-        question: str,
-        embedder: Embedder | None,
-        settings: Settings,
-        where: Where | None = None,
-        *,
-        degraded: tuple[str, ...] = (),
-    ) -> Found:
-        from ragkit.query import search
-
-        reader = self.reader()
-        with reader.snapshot(where) as snapshot:
-            reader.index.refresh()
-            if embedder and embedder.fingerprint != reader.index.maker.fingerprint:
-                raise IndexStaleError("the index was embedded anew meanwhile", hint="ask again")
-            found = search(
-                question,
-                snapshot,
-                embedder=embedder,
-                k=settings.k,
-                mode=settings.mode,
-                candidates=settings.candidates,
-                fusion=settings.fusion,
-                strictness=settings.strictness,
-            )
-        return replace(found, degraded=degraded)
-
-    def _say_once(self, text: str) -> None:
-        if text not in self._told:
-            self._told.add(text)
-            self._notify(text)
+        return self._searching.find(question, k=k, mode=mode, where=as_where(where))
 
     # -- what is there
 
