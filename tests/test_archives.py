@@ -288,6 +288,8 @@ def test_a_dry_run_says_what_would_be_done_with_each_member(tmp_path: Path, rag:
         "a.zip!/.git": "hidden",
         "a.zip!/p.png": "binary, by its name",
     }
+    put(tmp_path / "b.zip", zipped(TWO)[:-60])
+    assert [one.action for one in rag.plan(tmp_path).files if one.path == "b.zip"] == ["fail"]
 
 
 def test_a_folder_that_has_the_paths_of_members(tmp_path: Path, rag: Rag) -> None:
