@@ -1,4 +1,6 @@
-"""BM25 over the terms of chunks and of their heading paths. The only importer of tantivy.
+"""BM25 over the terms of chunks, of their heading paths, and of chunks among their neighbours.
+
+The only importer of tantivy.
 
 ``LexicalFolder`` is a tantivy index on disk. ``Bm25`` is the same formula in Python, to the letter
 (lengths rounded as tantivy rounds them), for chunks that a folder does not hold yet: a chunk scores
@@ -20,7 +22,8 @@ from pathlib import Path
 
 import tantivy
 
-FIELDS = ("body", "headings")  # the chunk with its heading path before it; the path alone
+# The chunk with its heading path before it; the path alone; the chunk between its neighbours.
+FIELDS = ("body", "headings", "window")
 K1, B = 1.2, 0.75
 HEAP_BYTES = 50_000_000
 
@@ -29,11 +32,35 @@ Query = Sequence[tuple[str, ...]]  # one tuple a word: the forms it may have
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The terms of one chunk, joined by spaces."""
+    """The terms of one chunk, joined by spaces, and what its fields are made of.
+
+    A window is one text of its own: adding up what three chunks score favours long documents.
+    """
 
     chunk: int
-    body: str
-    headings: str
+    text: str
+    headings: str = ""
+    before: str = ""  # the text of the chunk before it in its document, "" for the first
+    after: str = ""
+
+    @property
+    def body(self) -> str:
+        """The chunk with its heading path before it."""
+        return _joined(self.headings, self.text)
+
+    @property
+    def window(self) -> str:
+        """The chunk between its neighbours. No headings: with them it finds no more."""
+        return _joined(self.before, self.text, self.after)
+
+    def terms(self, field: str) -> list[str]:
+        """Return the terms of one of ``FIELDS``."""
+        joined: str = getattr(self, field)
+        return joined.split()
+
+
+def _joined(*parts: str) -> str:
+    return " ".join(filter(None, parts))
 
 
 def _schema() -> tantivy.Schema:
@@ -67,8 +94,8 @@ def write_lexical(
     for entry in entries:
         document = tantivy.Document()
         document.add_unsigned("chunk", entry.chunk)
-        document.add_text("body", entry.body)
-        document.add_text("headings", entry.headings)
+        for name in FIELDS:
+            document.add_text(name, getattr(entry, name))
         writer.add_document(document)
     writer.commit()
     writer.wait_merging_threads()

@@ -88,6 +88,7 @@ def test_every_nonblank_character_is_in_one_chunk(name: str, text: str) -> None:
 @settings(deadline=None, max_examples=40)
 @given(text=st.text(st.sampled_from(SCRIPTS), min_size=100, max_size=1500))
 @example(text="।\u0301 ab ?\u200d。\u0301" * 30)
+@example(text="。\u093f" + "a" * 98)
 def test_no_chunk_begins_or_ends_inside_a_grapheme(name: str, text: str) -> None:
     inside = {0, len(text)}
     inside |= {m.start() for m in regex.finditer(r"\X", text)}

@@ -88,9 +88,9 @@ def made_otherwise(home: Path) -> None:
     """Make the lexical cache of an index one of other terms."""
     with sqlite3.connect(home / "catalog.sqlite") as db:
         (value,) = db.execute("SELECT value FROM meta WHERE key='lexical_terms'").fetchone()
-        body, headings, made = value.split()
+        *counts, made = value.split()
         assert made == words.VERSION
-        value = f"{body} {headings}"
+        value = " ".join(counts)
         for table in ("meta", "meta_again"):
             db.execute(
                 f"UPDATE {table} SET value=?, seal=? WHERE key='lexical_terms'",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragkit.lexical import LENGTHS, Bm25, Entry, LexicalFolder, Query, write_lexical
+from ragkit.lexical import FIELDS, LENGTHS, Bm25, Entry, LexicalFolder, Query, write_lexical
 
 WORDS = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=120)
 QUERY: Query = [("a",), ("b", "z"), ("nowhere",)]
@@ -14,28 +14,42 @@ QUERY: Query = [("a",), ("b", "z"), ("nowhere",)]
 
 def make(folder: Path, bodies: dict[int, str], **more: object) -> LexicalFolder:
     folder.mkdir(exist_ok=True)
-    write_lexical(folder, (Entry(i, body, "h") for i, body in bodies.items()), **more)  # type: ignore[arg-type]
+    write_lexical(folder, (Entry(i, body) for i, body in bodies.items()), **more)  # type: ignore[arg-type]
     return LexicalFolder(folder)
 
 
-@settings(deadline=None, max_examples=25)
-@given(st.lists(WORDS, min_size=1, max_size=12))
+@pytest.mark.parametrize("field", FIELDS)
+@settings(deadline=None, max_examples=15)
+@given(texts=st.lists(WORDS, min_size=1, max_size=12))
 def test_a_folder_and_the_formula_agree(
-    tmp_path_factory: pytest.TempPathFactory, texts: list[list[str]]
+    tmp_path_factory: pytest.TempPathFactory, field: str, texts: list[list[str]]
 ) -> None:
-    folder = make(
-        tmp_path_factory.mktemp("lexical"), {i: " ".join(t) for i, t in enumerate(texts, 1)}
-    )
+    joined = [" ".join(text) for text in texts]
+    entries = [
+        Entry(i, text, joined[-i][:9].strip(), *near)
+        for i, (text, *near) in enumerate(
+            zip(joined, ["", *joined[:-1]], [*joined[1:], ""], strict=True), 1
+        )
+    ]
+    place = tmp_path_factory.mktemp("lexical")
+    write_lexical(place, entries)
+    folder = LexicalFolder(place)
     scorer = Bm25()
-    for text in texts:
-        scorer.add(text)
-    expected = {i: scorer.score(QUERY, text) for i, text in enumerate(texts, 1)}
-    found = folder.scores("body", QUERY, list(expected))
+    for entry in entries:
+        scorer.add(entry.terms(field))
+    expected = {entry.chunk: scorer.score(QUERY, entry.terms(field)) for entry in entries}
+    found = folder.scores(field, QUERY, list(expected))
     assert found == pytest.approx({i: s for i, s in expected.items() if s > 0}, rel=1e-5)
-    best = folder.search("body", QUERY, k=3)
+    best = folder.search(field, QUERY, k=3)
     assert [s for _, s in best] == pytest.approx(
         sorted((s for s in expected.values() if s > 0), reverse=True)[:3], rel=1e-5
     )
+
+
+def test_a_window_is_one_text_of_a_chunk_and_its_neighbours() -> None:
+    alone, amid = Entry(1, "b"), Entry(2, "b", "h i", "a", "c")
+    assert [alone.terms(field) for field in FIELDS] == [["b"], [], ["b"]]
+    assert [amid.terms(field) for field in FIELDS] == [["h", "i", "b"], ["h", "i"], ["a", "b", "c"]]
 
 
 def test_lengths_are_rounded_as_lucene_rounds_them() -> None:

@@ -351,3 +351,13 @@ def test_nothing_but_a_mark_takes_no_time(unit: str, suffix: str) -> None:
     assert is_binary(text.encode(), suffix=suffix) == (
         "binary: it has zero bytes" if unit == "\0" else ""
     )
+
+
+@pytest.mark.parametrize("suffix", [".md", ".wiki"])
+def test_headings_of_a_wiki(suffix: str) -> None:
+    text = "= Swan =\n\n== Food ==\na = b\n\n= = = Fish = = =\r\nx\nTitle\n=====\n= odd ==\n"
+    document = load(text.encode(), suffix=suffix)
+    found = [(heading.level, heading.title) for heading in document.headings]
+    assert found == [(1, "Swan"), (2, "Food"), (3, "Fish"), (1, "Title")]
+    assert document.text == text
+    assert document.type == {".md": "markdown", ".wiki": "wiki"}[suffix]

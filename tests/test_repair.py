@@ -183,6 +183,7 @@ def test_a_text_whose_file_is_gone_is_told_and_comes_back_with_it(
         "docs/gone.md", "docs/gone_copy.md", "docs/long.md",
     ]  # fmt: skip
     assert "is lost, and so is the file; put it back; then 'ragkit ingest'" in said["lost"][0]
+    assert "made anew: the lexical cache" in said["mended"]  # a neighbour had its words too
     assert ragkit("search", "word4", "-k", "1")[1].startswith("1. docs/long.md")  # what is whole
     assert ragkit("show", "docs/gone.md")[0] == 2
     for name in ("long", "gone", "gone_copy"):

@@ -222,3 +222,90 @@ def test_a_cache_is_made_where_there_are_no_links(
         rag.ingest()
         assert rag.search("giraffe", mode="lexical")[0].path == "docs/new.md"
         assert not rag.check()
+
+
+# -- a passage among its neighbours
+
+ABOUT = "The ferry of Kessock crosses at dawn. " * 12  # each a passage of its own
+CREW = "Its crew of three has tea on board. " * 12
+SAME = "The crew of three has tea at home. " * 12
+OTHERS = ["Sheep graze on the hills. " * 12, "A library lends maps. " * 12]
+
+
+def write_ferry(folder: Path) -> None:
+    """Write a file whose middle says what its first passage is about, and one that does not."""
+    folder.mkdir(exist_ok=True)
+    (folder / "ferry.md").write_text("\n\n".join([ABOUT, CREW, OTHERS[0]]))
+    (folder / "home.md").write_text("\n\n".join([OTHERS[1], SAME, OTHERS[0]]))
+    (folder / "rest.md").write_text("\n\n".join(OTHERS))
+
+
+def windows(rag: Rag, question: str) -> dict[tuple[str, int], float]:
+    """Return what the window of each passage found scores."""
+    hits = rag.search(question, k=50, mode="lexical")
+    return {(hit.path, hit.chunk.start): dict(hit.views)["window"] for hit in hits}
+
+
+@pytest.fixture
+def ferry(tmp_path: Path) -> Path:
+    write_ferry(tmp_path / "docs")
+    with Rag(tmp_path / ".ragkit", embedder=HashingEmbedder(), chunk_tokens=100) as rag:
+        rag.ingest(tmp_path / "docs")
+    return tmp_path
+
+
+def test_a_passage_is_found_by_what_its_neighbours_say(ferry: Path) -> None:
+    with opened(ferry) as rag:
+        first, second = rag.search("crew on the Kessock ferry", k=2, mode="lexical")
+        assert {first.path, second.path} == {"docs/ferry.md"}
+        best = max(windows(rag, "Kessock crew").items(), key=lambda item: item[1])
+        assert best[0][0] == "docs/ferry.md"
+
+
+@pytest.mark.parametrize("kinds", [(), ("lexical",)])
+def test_windows_end_where_a_document_does(ferry: Path, kinds: tuple[str, ...]) -> None:
+    forget(ferry, *kinds)
+    with opened(ferry) as rag, rag.reader().snapshot() as snapshot:
+        found = snapshot.best_lexical("window", [("kessock",)], k=50)
+        hits = snapshot.hits(dict.fromkeys(found, 1.0), {}, k=50)
+    assert {hit.path for hit in hits} == {"docs/ferry.md"}
+    texts = [hit.chunk.text for hit in hits]
+    assert not any("Sheep" in text for text in texts)  # two passages further on
+    assert [text.startswith("Its crew") for text in texts] == [False] * (len(texts) - 1) + [True]
+
+
+def test_passages_of_the_cache_and_fresh_ones_have_the_same_windows(ferry: Path) -> None:
+    (ferry / "docs/new.md").write_text("A bicycle.")
+    catalog = Catalog.open(ferry / ".ragkit")
+    before, terms = catalog.ledger.caches("lexical"), catalog.ledger.meta("lexical_terms") or ""
+    catalog.close()
+    shutil.copytree(ferry / ".ragkit", ferry / "kept")
+    with opened(ferry) as rag:
+        rag.ingest()
+        expected = windows(rag, "crew of the ferry at dawn")
+    shutil.copytree(ferry / "kept" / before[0].name, ferry / ".ragkit" / before[0].name)
+    catalog = Catalog.open(ferry / ".ragkit", writing=True)
+    with catalog.transaction():
+        catalog.ledger.set_caches("lexical", before)
+        catalog.ledger.set_meta("lexical_terms", terms)
+    catalog.close()
+    with opened(ferry) as rag:  # one passage is fresh: all are scored from the catalog
+        assert windows(rag, "crew of the ferry at dawn") == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_cache_without_windows_is_made_anew_and_nothing_embedded(ferry: Path) -> None:
+    catalog = Catalog.open(ferry / ".ragkit", writing=True)
+    *counts, version = (catalog.ledger.meta("lexical_terms") or "").split()
+    with catalog.transaction():  # as it was when there were two fields
+        catalog.ledger.set_meta("lexical_terms", " ".join([*counts[:2], version]))
+    catalog.close()
+    (old,) = (ferry / ".ragkit").glob("lexical-*")
+    embedder = HashingEmbedder()
+    with Rag(ferry / ".ragkit", embedder=embedder) as rag:
+        expected = rankings(rag)
+        rag.ingest()
+        assert embedder.embedded == []
+        assert_same(rankings(rag), expected)
+        assert rag.check() == []
+    (new,) = (ferry / ".ragkit").glob("lexical-*")
+    assert new != old

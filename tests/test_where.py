@@ -23,7 +23,7 @@ from ragkit.errors import ConfigError, IndexDamagedError, NothingFoundError
 from ragkit.fusion import scaled, weighted_sum
 from ragkit.index.caches import publish
 from ragkit.index.folder import Index, Maker
-from ragkit.query import WEIGHTS
+from ragkit.query import VIEWS, WEIGHTS
 from ragkit.text.words import query_terms
 from ragkit.types import Document
 from ragkit.where import Described, Term, matcher
@@ -357,9 +357,7 @@ def by_brute_force(
     with rag.reader().snapshot() as snapshot:
         query = query_terms(question, snapshot.facts.languages)
         scores = {}
-        for view in {"hybrid": ("body", "dense", "headings"), "dense": ("dense",)}.get(
-            mode, ("body", "headings")
-        ):
+        for view in VIEWS[mode]:
             if view == "dense":
                 vector = HashingEmbedder().embed_query(question)
                 scored = snapshot.dense_scores(vector, sorted(chunks))

@@ -92,6 +92,7 @@ class Mending:
                 self._texts.chunks([chunk])
             except IndexDamagedError:
                 self._drop_chunks("id=?", chunk)
+                self._ledger.set_caches("lexical", [])  # its neighbours have its words in theirs
         # Under another key, so that the whole text is not taken for this one when it is read.
         query = f"SELECT {CONTENT} FROM contents WHERE id=?"
         _, key, *fields, _ = self._db.execute(query, (content,)).fetchone()

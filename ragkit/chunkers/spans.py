@@ -40,7 +40,9 @@ def sentences_of(
     headings = {heading.start for heading in document.headings}
     begin = start
     for found in sentences.ends(text, start, end):
-        stop = end if found == end else graphemes.floor(text, found, least=begin)
+        stop = end if found == end else graphemes.floor(text, found, least=begin - 1)
+        if stop == begin:  # it would end within the grapheme that it begins with
+            continue
         for left, right in pieces(text, begin, stop, tokens):
             piece = text[left:right]
             yield left, right, left + len(piece) - len(piece.lstrip()) in headings

@@ -11,15 +11,16 @@ from __future__ import annotations
 import os
 import shutil
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache, partial
-from itertools import takewhile
+from itertools import chain, groupby, takewhile
 from pathlib import Path
 
 from ragkit.catalog import CacheRecord, Catalog, Content, StoredChunk
 from ragkit.errors import IndexWriteError
-from ragkit.lexical import Entry, holds_dropped, write_lexical
+from ragkit.lexical import FIELDS, Entry, holds_dropped, write_lexical
 from ragkit.text.headings import heading_path
 from ragkit.text.words import VERSION, terms
 
@@ -92,7 +93,7 @@ def _publish_lexical(catalog: Catalog, folder: Path, *, anew: bool) -> None:
         _link(folder / old.name, folder / name)
     counts = _Counts(old, catalog)
     after = old.last_id if old else 0
-    fresh = counts.counted(entry for _, entry in fresh_entries(catalog, after))
+    fresh = counts.counted(fresh_entries(catalog, after))
     write_lexical(folder / name, fresh, removed=removed if old else (), after=after)
     rows = catalog.count("chunks")
     record = CacheRecord("lexical", name, last, rows, _checksums(folder, name))
@@ -102,23 +103,35 @@ def _publish_lexical(catalog: Catalog, folder: Path, *, anew: bool) -> None:
         counts.keep(catalog)
 
 
-def fresh_entries(catalog: Catalog, after: int) -> Iterator[tuple[StoredChunk, Entry]]:
-    """Yield the chunks above an id, in order, with the terms that the lexical cache takes."""
-    contents: dict[int, Content] = {}
-    for stored in catalog.texts.chunks_after(after):
-        if stored.content not in contents:
-            contents = catalog.texts.contents(
-                [stored.content]
-            )  # chunks of a text follow each other
-        yield stored, entry_of(stored, contents[stored.content])
+def fresh_entries(catalog: Catalog, after: int) -> Iterator[Entry]:
+    """Yield what the lexical cache takes of each chunk above an id, in order."""
+    # The chunks of a content follow each other, and are above the id all of them or none.
+    for content, chunks in groupby(catalog.texts.chunks_after(after), lambda found: found.content):
+        yield from entries_of(chunks, catalog.texts.contents([content])[content])
+
+
+def entries_of(chunks: Iterable[StoredChunk], content: Content) -> Iterator[Entry]:
+    """Yield the terms of chunks of one content, given in order, with those of their neighbours.
+
+    Chunks of a content are written together: neighbours have ids that follow each other. Each is
+    made into terms once, whose strings its neighbours share.
+    """
+    before = held = None  # held until it is known what comes after it
+    for entry in chain((entry_of(stored, content) for stored in chunks), [None]):
+        if held:
+            yield replace(
+                held,
+                before=before.text if before and before.chunk + 1 == held.chunk else "",
+                after=entry.text if entry and entry.chunk - 1 == held.chunk else "",
+            )
+        before, held = held, entry
 
 
 def entry_of(stored: StoredChunk, content: Content) -> Entry:
-    """Return the terms of a chunk."""
+    """Return the terms of a chunk, without those of its neighbours."""
     path = heading_path(content.title, stored.chunk.headings)
     headings = _terms_of_path(path, content.language)
-    body = terms(stored.chunk.text, content.language)
-    return Entry(stored.id, f"{headings} {body}" if headings else body, headings)
+    return Entry(stored.id, terms(stored.chunk.text, content.language), headings)
 
 
 @lru_cache(maxsize=1000)  # the chunks of a section follow each other
@@ -130,37 +143,37 @@ class _Counts:
     """How many terms each field has in all, which tantivy knows but does not tell."""
 
     def __init__(self, old: CacheRecord | None, catalog: Catalog) -> None:
-        self.body, self.headings = term_counts(catalog) if old else (0, 0)
+        self._counts = term_counts(catalog) if old else dict.fromkeys(FIELDS, 0)
 
     def counted(self, entries: Iterator[Entry]) -> Iterator[Entry]:
         for entry in entries:
-            self.body += len(entry.body.split())
-            self.headings += len(entry.headings.split())
+            for field in FIELDS:
+                self._counts[field] += len(entry.terms(field))
             yield entry
 
     def keep(self, catalog: Catalog) -> None:
-        catalog.ledger.set_meta("lexical_terms", f"{self.body} {self.headings} {VERSION}")
+        counts = " ".join(str(self._counts[field]) for field in FIELDS)
+        catalog.ledger.set_meta("lexical_terms", f"{counts} {VERSION}")
 
 
 def caches_of(catalog: Catalog, kind: str) -> list[CacheRecord]:
     """Return the caches of a kind that a search may use, oldest rows first.
 
-    A lexical one of terms that are made otherwise now is none: it is made anew by the next ingest,
-    and until then its chunks are scored from the catalog.
+    A lexical one of terms that are made otherwise now, or of other fields, is none: it is made anew
+    by the next ingest, and until then its chunks are scored from the catalog.
     """
-    if kind == "lexical" and _counted(catalog)[2:] != [VERSION]:
+    if kind == "lexical" and _counted(catalog)[len(FIELDS) :] != [VERSION]:
         return []
     return catalog.ledger.caches(kind)
 
 
-def term_counts(catalog: Catalog) -> tuple[int, int]:
-    """Return the number of terms in the lexical cache: of bodies, and of heading paths."""
-    body, headings, *_ = _counted(catalog)
-    return int(body), int(headings)
+def term_counts(catalog: Catalog) -> dict[str, int]:
+    """Return the number of terms that each field has in the lexical cache, if there is one."""
+    return dict(zip(FIELDS, map(int, _counted(catalog)[:-1]), strict=True))
 
 
 def _counted(catalog: Catalog) -> list[str]:
-    return (catalog.ledger.meta("lexical_terms") or "0 0").split()
+    return (catalog.ledger.meta("lexical_terms") or "").split()
 
 
 def is_whole(record: CacheRecord, folder: Path, *, wholly: bool = False) -> bool:

@@ -10,14 +10,21 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import takewhile
+from itertools import groupby, takewhile
 from pathlib import Path
 
 import numpy as np
 
 from ragkit.catalog import CacheRecord, stale
 from ragkit.index.admission import Admitted, Known, admit, known
-from ragkit.index.caches import caches_of, entry_of, fresh_entries, is_whole, term_counts
+from ragkit.index.caches import (
+    caches_of,
+    entries_of,
+    entry_of,
+    fresh_entries,
+    is_whole,
+    term_counts,
+)
 from ragkit.index.folder import Index
 from ragkit.lexical import FIELDS, Bm25, Entry, LexicalFolder, Query
 from ragkit.loading.seen import read_by
@@ -133,6 +140,7 @@ class Snapshot:
         self._dense = dense
         self._facts = facts
         self._vector_of: dict[int, int] = {}  # chunk -> vector, of those that were looked up
+        self._entries: dict[int, Entry] = {}  # of chunks in the folder that were looked up
         self._dense_last = dense_last  # vectors above it are in no file
         self._lexical = lexical
         self._lexical_last = lexical_last  # chunks above it are in no folder
@@ -199,7 +207,7 @@ class Snapshot:
         chunks = self._best_of_folder(field, query, k)
         if self._fresh:
             scores = [
-                (self._bm25[field].score(query, _terms(self._fresh[chunk], field)), -chunk)
+                (self._bm25[field].score(query, self._fresh[chunk].terms(field)), -chunk)
                 for chunk in self._picked(list(self._fresh))
             ]
             chunks += [-chunk for score, chunk in sorted(scores, reverse=True)[:k] if score > 0]
@@ -232,36 +240,47 @@ class Snapshot:
         if self._lexical and not self._fresh:
             return self._lexical.scores(field, query, chunks)
         scorer = self._bm25[field]
-        entries = self.entries(chunks)
-        scores = {c: scorer.score(query, _terms(entry, field)) for c, entry in entries.items()}
+        entries = self._entries_of(chunks)
+        scores = {c: scorer.score(query, entry.terms(field)) for c, entry in entries.items()}
         return {chunk: score for chunk, score in scores.items() if score > 0}
 
     def idf(self, term: str) -> float:
         """Return how telling a term is: the weight BM25 gives it."""
         return self._bm25["body"].idf(term)
 
-    def entries(self, chunks: Iterable[int]) -> dict[int, Entry]:
-        """Return the terms of each of ``chunks`` that exists."""
-        known = {chunk: self._fresh[chunk] for chunk in chunks if chunk in self._fresh}
-        stored = self._catalog.texts.chunks(chunk for chunk in chunks if chunk not in known)
+    def bodies(self, chunks: Iterable[int]) -> list[list[str]]:
+        """Return the terms of each of ``chunks`` that exists, its heading path before it."""
+        stored = self._catalog.texts.chunks(chunks)
         contents = self._catalog.texts.contents(found.content for found in stored.values())
-        return known | {c: entry_of(found, contents[found.content]) for c, found in stored.items()}
+        return [entry_of(s, contents[s.content]).terms("body") for s in stored.values()]
+
+    def _entries_of(self, chunks: Sequence[int]) -> dict[int, Entry]:
+        """Return what the lexical cache has, or will have, of each of ``chunks`` that exists."""
+        found = {chunk: self._fresh[chunk] for chunk in chunks if chunk in self._fresh}
+        if unseen := {c for c in chunks if c not in found and c not in self._entries}:
+            homes = self._catalog.texts.contents_of(c + n for c in unseen for n in (-1, 0, 1))
+            near = {c + n for c in unseen for n in (-1, 0, 1) if homes.get(c + n) == homes.get(c)}
+            stored = self._catalog.texts.chunks(sorted(near)).values()
+            contents = self._catalog.texts.contents(s.content for s in stored)
+            for content, some in groupby(stored, lambda s: s.content):
+                entries = entries_of(some, contents[content])  # of neighbours too, cut short
+                self._entries |= {e.chunk: e for e in entries if e.chunk in unseen}
+        return found | {c: self._entries[c] for c in chunks if c in self._entries}
 
     @cached_property
     def _fresh(self) -> dict[int, Entry]:
-        pairs = fresh_entries(self._catalog, self._lexical_last)
-        return {stored.id: entry for stored, entry in pairs}
+        return {entry.chunk: entry for entry in fresh_entries(self._catalog, self._lexical_last)}
 
     @cached_property
     def _bm25(self) -> dict[str, Bm25]:
         """The formula over folder and fresh chunks together, by field."""
         scorers = {field: Bm25() for field in FIELDS}
         if folder := self._lexical:
-            for field, total in zip(FIELDS, term_counts(self._catalog), strict=True):
+            for field, total in term_counts(self._catalog).items():
                 scorers[field] = Bm25(len(folder), total, partial(folder.frequency, field))
         for field, scorer in scorers.items():
             for entry in self._fresh.values():
-                scorer.add(_terms(entry, field))
+                scorer.add(entry.terms(field))
         return scorers
 
     # -- what was found
@@ -324,7 +343,3 @@ class Snapshot:
     def where(self) -> str:
         """The filter, "" if there is none."""
         return str(self._admitted.where) if self._admitted else ""
-
-
-def _terms(entry: Entry, field: str) -> list[str]:
-    return (entry.body if field == "body" else entry.headings).split()

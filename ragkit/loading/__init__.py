@@ -18,7 +18,7 @@ from ragkit.loading.epub import epub
 from ragkit.loading.json_text import json_lines, json_paths
 from ragkit.loading.keyed import ini_sections, toml_paths, yaml_paths
 from ragkit.loading.mail import mail, mailbox
-from ragkit.loading.markup import markdown, restructured
+from ragkit.loading.markup import markdown, restructured, wiki
 from ragkit.loading.notebook import notebook
 from ragkit.loading.ole import refused
 from ragkit.loading.opendocument import opendocument
@@ -61,6 +61,7 @@ FORMATS = (
     Format("xml", "xml xsd xsl xslt rss atom plist svg", _plain("xml")),
     *(Format(kind, some, _text(code.reader(kind))) for kind, (some, _) in code.LANGUAGES.items()),
     Format("markdown", "md markdown mdx mkd", _text(markdown)),
+    Format("wiki", "wiki mediawiki wikitext", _text(wiki)),
     Format("rst", "rst", _text(restructured)),
     Format("csv", "csv tsv tab", _text(table)),
     Format("json", "json jsonc geojson webmanifest", _text(json_paths)),

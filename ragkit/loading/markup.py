@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ragkit.loading.frontmatter import Values, fields_of, front_matter
 from ragkit.types import Document, Heading
@@ -19,11 +20,14 @@ FRONT = re.compile(
     re.M,
 )
 
-# A line that opens a code block or an HTML one, a heading, or a line that makes one of the last.
+# A line that opens a code block or an HTML one, a heading, a line that makes one of the last, or
+# a heading of a wiki, "== Title ==".
 MARK = re.compile(
     r"^ {0,3}(?:(?P<marks>(?:(?:[-*+]|\d{1,9}[.)])[ \t]{1,4}){0,3})(?P<fence>`{3,}[^`\n]*$|~{3,})"
     r"|(?P<level>\#{1,6})(?:[ \t](?P<atx>.*))?\r?$"
     r"|(?P<under>=+|-{2,})[ \t]*\r?$"
+    r"|(?P<wiki>=(?: ?=){0,5})[ \t]*(?P<named>[^=\s](?:[^=\n]{0,200}[^=\s])?)[ \t]*"
+    r"(?P=wiki)[ \t]*\r?$"
     r"|<(?P<html>!--|pre\b|script\b|style\b))",
     re.M,
 )
@@ -62,6 +66,11 @@ def markdown(text: str, notes: tuple[str, ...]) -> Document:
     return Document(text, "markdown", title=title, headings=headings, notes=notes, fields=fields)
 
 
+def wiki(text: str, notes: tuple[str, ...]) -> Document:
+    """Return a page of a wiki: its headings are those that Markdown may have too."""
+    return replace(markdown(text, notes), type="wiki")
+
+
 def _with_line_feeds(text: str) -> str:
     """Return ``text``, its lines ended by line feeds where they are by carriage returns alone."""
     return text.replace("\r", "\n") if "\r" in text and "\n" not in text else text
@@ -76,6 +85,8 @@ def _headings(text: str, begin: int) -> Iterator[Heading]:
         elif mark["level"]:
             if title := _plain(mark["atx"] or ""):
                 yield Heading(mark.start(), len(mark["level"]), title)
+        elif mark["wiki"]:  # "== Title ==", as in a page of a wiki
+            yield Heading(mark.start(), mark["wiki"].count("="), _plain(mark["named"]))
         elif mark["html"]:
             closing = "-->" if mark["html"] == "!--" else f"</{mark['html']}"
             end = text.find(closing, at)

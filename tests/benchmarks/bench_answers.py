@@ -61,8 +61,7 @@ def coverages(rag: Rag, data: Dataset, names: dict[str, tuple[str, int]]) -> Fig
             others = [h for h in found.hits if names[Path(h.path).name][0] not in query.relevant]
             rows.append([])
             for hits in (found.hits, others):
-                entries = snapshot.entries([hit.id for hit in hits[:PASSAGES]])
-                passages = [entry.body.split() for entry in entries.values()]
+                passages = snapshot.bodies([hit.id for hit in hits[:PASSAGES]])
                 words = query_terms(query.text, snapshot.facts.languages)
                 proof = evidence(words, passages, snapshot.idf)
                 rows[-1].append((proof.coverage, proof.floor))
