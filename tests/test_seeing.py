@@ -120,7 +120,8 @@ def test_it_reads_just_the_pages_that_have_no_text(tmp_path: Path, seeing: Serve
         assert rag.text("docs/guide.pdf", page=2) == "Sign 1 warns of slippery decks."
         assert rag.text("docs/guide.pdf", page=3) == "Sign 2 warns of slippery decks."
         hit = rag.search("sign slippery decks")[0]
-        assert (hit.chunk.page, hit.read_by, hit.unread) == (2, "llava", ())
+        assert hit.chunk.page in (2, 3)
+        assert (hit.read_by, hit.unread) == ("llava", ())
         assert rag.search("lighthouse Anna Berg")[0].read_by == ""
         assert rag.ingest(tmp_path / "docs").read == 0
         assert asked(seeing) == 2
