@@ -6,7 +6,7 @@ import io
 import zipfile
 from collections.abc import Mapping
 
-from ragkit.loading import load
+from ragkit.loading.formats import load
 from ragkit.types import Document
 
 NO_PARTS: Mapping[str, str] = {}

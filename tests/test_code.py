@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragkit.loading import SUFFIXES, load
 from ragkit.loading.code import LANGUAGES, MODULE
+from ragkit.loading.formats import SUFFIXES, load
 from ragkit.types import Document
 
 HERE = Path(__file__).parents[1]

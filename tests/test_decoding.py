@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragkit.errors import LoadError
-from ragkit.loading import is_binary, load
 from ragkit.loading.decoding import SAMPLE, decode, wide_without_mark
+from ragkit.loading.formats import is_binary, load
 
 ENGLISH = "The model stays in memory for five minutes.\nThen it is unloaded.\n"
 CHINESE = "模型默认在内存中保留五分钟，之后会被卸载。\r\n大模型加载可能要几十秒甚至几分钟。"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ragkit import Rag
 from ragkit.chunking import StructureChunker
-from ragkit.loading import FORMATS, load, told_type
+from ragkit.loading.formats import FORMATS, load, told_type
 from tests.embedders import HashingEmbedder
 
 EXACT = "text xml markdown rst json jsonl yaml toml ini".split()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragkit.loading import load
+from ragkit.loading.formats import load
 from ragkit.loading.frontmatter import iso, yaml_front
 from ragkit.types import Document
 

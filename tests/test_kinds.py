@@ -9,7 +9,8 @@ import pytest
 
 from ragkit import Rag
 from ragkit.errors import LoadError
-from ragkit.loading import FORMATS, READERS, SUFFIXES, is_binary, kinds, load, told_type
+from ragkit.loading import kinds
+from ragkit.loading.formats import FORMATS, READERS, SUFFIXES, is_binary, load, told_type
 from ragkit.loading.own import BUILT_IN
 from tests.embedders import HashingEmbedder
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ragkit.loading import MAGICS, document_type, is_binary, load
+from ragkit.loading.formats import MAGICS, document_type, is_binary, load
 from ragkit.types import Document
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ragkit.errors import LoadError
-from ragkit.loading import load
+from ragkit.loading.formats import load
 from ragkit.loading.mail import attachments
 from ragkit.types import Document
 

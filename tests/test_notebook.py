@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ragkit.errors import LoadError
-from ragkit.loading import load
+from ragkit.loading.formats import load
 from ragkit.types import Document
 
 

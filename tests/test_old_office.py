@@ -10,7 +10,7 @@ import pytest
 import xlwt
 
 from ragkit.errors import LoadError
-from ragkit.loading import is_binary, load
+from ragkit.loading.formats import is_binary, load
 from ragkit.loading.ole import OLE, ole_type
 from tests.office import docx, p, read
 

@@ -9,7 +9,7 @@ import zlib
 import pytest
 
 from ragkit.errors import LoadError
-from ragkit.loading import load
+from ragkit.loading.formats import load
 from ragkit.types import Document, Heading
 
 FONT = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"

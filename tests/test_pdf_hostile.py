@@ -14,7 +14,7 @@ import pytest
 
 from ragkit import Rag
 from ragkit.errors import LoadError
-from ragkit.loading import load
+from ragkit.loading.formats import load
 from ragkit.loading.workers import Limits, PdfWorkers
 from ragkit.types import Document
 from tests.embedders import HashingEmbedder

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ragkit.errors import LoadError
-from ragkit.loading import load
+from ragkit.loading.formats import load
 from ragkit.types import Document
 from tests.office import outline
 from tests.office import read as read_bytes

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ragkit import Rag
 from ragkit.chunking import StructureChunker
-from ragkit.loading import load
+from ragkit.loading.formats import load
 from ragkit.loading.tabular import names_of
 from ragkit.types import Document
 from tests.embedders import HashingEmbedder

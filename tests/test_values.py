@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ragkit.chunking import StructureChunker
-from ragkit.loading import load
+from ragkit.loading.formats import load
 from ragkit.loading.paths import DEEPEST, MOST
 from ragkit.types import Document
 

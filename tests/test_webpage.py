@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragkit.loading import load
+from ragkit.loading.formats import load
 from ragkit.loading.page_parts import MOST_PARTS
 from ragkit.types import Document
 from tests.office import outline

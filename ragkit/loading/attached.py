@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ragkit.loading import told_type
+from ragkit.loading.formats import told_type
 from ragkit.loading.mail import attachments
 from ragkit.loading.members import MOST_NAME, Budget, Member, cleaned, suffix_of
 

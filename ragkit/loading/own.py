@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from ragkit.errors import LoadError
-from ragkit.loading import BINARY_SUFFIXES, document_type, is_binary, load, told_type
 from ragkit.loading.seen import IMAGE_SUFFIXES
 from ragkit.protocols import Loader
 from ragkit.types import Document
@@ -40,6 +39,8 @@ class Loaders:
         >>> loaders.type_of(".eml"), loaders.type_of(".md")
         ('own:read_mail', 'markdown')
         """
+        from ragkit.loading.formats import document_type, told_type
+
         loader = self.own.get(suffix)
         if loader is None:
             return told_type(data, suffix=suffix) if data else document_type(suffix)
@@ -48,6 +49,8 @@ class Loaders:
 
     def is_binary_by_name(self, suffix: str) -> bool:
         """Say whether files of a suffix are not to be opened at all."""
+        from ragkit.loading.formats import BINARY_SUFFIXES
+
         return suffix in BINARY_SUFFIXES and suffix not in self.own and not self.is_to_see(suffix)
 
     def is_to_see(self, suffix: str) -> bool:
@@ -56,6 +59,8 @@ class Loaders:
 
     def is_binary(self, data: bytes, *, suffix: str) -> str:
         """Return why no loader can read ``data``, "" if one may."""
+        from ragkit.loading.formats import is_binary
+
         return "" if suffix in self.own else is_binary(data, suffix=suffix)
 
     def load(self, data: bytes, *, suffix: str) -> Document:
@@ -64,6 +69,8 @@ class Loaders:
         Raises:
             LoadError: it cannot be read, or its loader returned what cannot be kept.
         """
+        from ragkit.loading.formats import load
+
         if suffix not in self.own:
             return load(data, suffix=suffix, instead=self.instead)
         document = self.own[suffix](data)

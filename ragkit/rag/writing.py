@@ -17,7 +17,6 @@ from ragkit.index.given import NOTHING, PIPED, Given, gather, pages_to_fetch
 from ragkit.index.lock import WriterLock
 from ragkit.loading.own import Loaders
 from ragkit.loading.patterns import ALL, Choice
-from ragkit.loading.workers import Limits
 from ragkit.protocols import Embedder, Loader
 from ragkit.rag.parts import Notify, Parts
 from ragkit.rag.seeing import seeing
@@ -26,6 +25,7 @@ from ragkit.types import IngestReport, Progress, Ways
 
 if TYPE_CHECKING:
     from ragkit.index.plan import Plan, Planned
+    from ragkit.loading.workers import Limits
 
 WAIT_S = 0.5  # between two looks at an index that another process writes to
 
@@ -92,10 +92,14 @@ class Writing:
         self._settings = settings
         self._given = given
         self._loaders = Loaders(dict(loaders), sees=bool(settings.vision_model))
-        self._pdf_limits = Limits(settings.pdf_timeout_s, settings.pdf_memory_mb)
         self._notify = notify
         self._is_found = is_found
         self._release = release
+
+    def _pdf_limits(self) -> Limits:
+        from ragkit.loading.workers import Limits
+
+        return Limits(self._settings.pdf_timeout_s, self._settings.pdf_memory_mb)
 
     def steps(self, paths: Sequence[str | Path], ways: Ways) -> Generator[Progress, None, None]:
         """Ingest; yield before each file."""
@@ -165,7 +169,7 @@ class Writing:
                 prune=ways.get("prune", False),
                 loaders=self._loaders,
                 choice=choice,
-                pdf_limits=self._pdf_limits,
+                pdf_limits=self._pdf_limits(),
                 seeing=reads_images,
                 given=given,
                 before=before,
@@ -244,7 +248,7 @@ class Writing:
             chunker=self._parts.chunker(*cut),
             max_file_bytes=self._settings.max_file_mb * 1_000_000,
             loaders=self._loaders,
-            pdf_limits=self._pdf_limits,
+            pdf_limits=self._pdf_limits(),
         )
         try:
             return summed(

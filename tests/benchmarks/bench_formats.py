@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from itertools import count
 
-from ragkit.loading import load
+from ragkit.loading.formats import load
 from tests import test_epub, test_opendocument
 from tests.office import docx, p, r
 

@@ -44,7 +44,7 @@ def parts(docs: Path, scratch: Path) -> dict[str, float]:
     from ragkit.chunking import StructureChunker, text_in_context
     from ragkit.embedding.wordllama import WordLlamaEmbedder
     from ragkit.lexical import Entry, write_lexical
-    from ragkit.loading import load
+    from ragkit.loading.formats import load
     from ragkit.text.headings import heading_path
     from ragkit.text.languages import detect
     from ragkit.text.words import terms

@@ -21,7 +21,7 @@ from itertools import count
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 
-from ragkit.loading import load, told_type
+from ragkit.loading.formats import load, told_type
 
 WORDS = "The model stays in memory for five minutes and the next request pays for it once more. "
 TOLD = 20_000
