@@ -219,9 +219,7 @@ class SpreadEmbedder:
             OllamaError: no server is left for them.
         """
         with self._changed:
-            while not job.is_over:
-                if not job.waiting and not job.under_way:
-                    return None
+            while not job.is_over and (job.waiting or job.under_way):
                 if job.waiting and (place := self._free(job)):
                     place.busy += 1
                     job.under_way += 1
