@@ -9,7 +9,6 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
 from contextlib import closing
 from email.message import EmailMessage
 from pathlib import Path
@@ -18,31 +17,17 @@ import pytest
 
 from ragkit import Rag
 from ragkit.errors import NoSuchPathError
-from ragkit.types import Document, IngestReport
+from ragkit.types import Document
 from tests.archives import put, tarred, zipped
 from tests.embedders import HashingEmbedder
 from tests.test_cli import Terminal, here, ragkit
+from tests.test_ingest import counts, embedder, rag
 
-__all__ = ["here", "ragkit"]  # fixtures
+__all__ = ["embedder", "here", "rag", "ragkit"]  # fixtures
 
 BRIDGE = "# Bridges\n\nThe bridge over the river was opened by the mayor."
 MODEL = "# Models\n\nA model stays loaded for five minutes."
 TWO = {"a/bridge.md": BRIDGE, "model.md": MODEL}
-
-
-@pytest.fixture
-def embedder() -> HashingEmbedder:
-    return HashingEmbedder()
-
-
-@pytest.fixture
-def rag(tmp_path: Path, embedder: HashingEmbedder) -> Iterator[Rag]:
-    with Rag(tmp_path / ".ragkit", embedder=embedder) as made:
-        yield made
-
-
-def counts(report: IngestReport) -> tuple[int, int, int, int, int]:
-    return report.new, report.changed, report.unchanged, report.removed, report.embedded
 
 
 def paths(rag: Rag) -> list[str]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import os
-from collections.abc import Generator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 from fpdf import FPDF
@@ -28,6 +26,7 @@ from ragkit.loading.seen import with_pages
 from ragkit.loading.workers import PdfWorkers
 from ragkit.pdf.reading import Readers
 from ragkit.pdf.second import png
+from ragkit.rag.steps import result_of
 from ragkit.types import Document, Heading
 from tests.embedders import HashingEmbedder
 from tests.ollama_server import Server
@@ -37,7 +36,6 @@ from tests.test_pdf import no_second, paged, shown, stream
 
 __all__ = ["here", "no_second", "ragkit"]  # fixtures
 
-T = TypeVar("T")
 
 BLANK = stream(b"0 0 100 100 re f")
 IMAGE = png([memoryview(b"\x00\xff\x00\xff")] * 4, 4)
@@ -277,30 +275,21 @@ class Fails:
         raise self._error
 
 
-def ended(work: Generator[None, None, T]) -> T:
-    while True:
-        try:
-            next(work)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
-
-
 def test_a_server_that_is_gone_ends_the_run_another_fault_costs_the_page() -> None:
     document = Document("", "pdf", page_starts=(0,), pages_without_text=(1,))
     with PdfWorkers() as workers:
         gone = Looking(Fails(OllamaUnreachableError("gone")), workers)
         with pytest.raises(OllamaUnreachableError):
-            ended(gone.pages(document, paged(BLANK), {}))
+            result_of(gone.pages(document, paged(BLANK), {}))
         with pytest.raises(OllamaUnreachableError):
-            ended(gone.image(IMAGE))
+            result_of(gone.image(IMAGE))
         faulty = Looking(Fails(OllamaReplyError("no reply")), workers)
         with pytest.raises(LoadError, match="llava cannot read it: no reply"):
-            ended(faulty.image(IMAGE))
-        assert ended(faulty.pages(document, paged(BLANK), {})) == (
+            result_of(faulty.image(IMAGE))
+        assert result_of(faulty.pages(document, paged(BLANK), {})) == (
             document, {1: "llava cannot read it: no reply"}
         )  # fmt: skip
-        _, failed = ended(faulty.pages(document, b"%PDF-", {}))
+        _, failed = result_of(faulty.pages(document, b"%PDF-", {}))
         assert failed[1].startswith("it cannot be drawn: the PDF is broken")
         gone.close()
         faulty.close()
