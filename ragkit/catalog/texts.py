@@ -52,6 +52,19 @@ class Texts:
                 bad.append(str(row[0]))
         return good, bad
 
+    def source(self, path: str) -> Source | None:
+        """Return the source at a path, None if there is none.
+
+        Raises:
+            IndexDamagedError: its row is not what was written.
+        """
+        row = self._db.execute(f"SELECT {SOURCE} FROM sources WHERE path=?", (path,)).fetchone()
+        if row is None:
+            return None
+        if not _is_sealed(row):
+            raise damaged_sources([path])
+        return Source(*row[:6])
+
     def require_sources(self) -> dict[str, Source]:
         """Return all sources by path.
 

@@ -199,12 +199,12 @@ def search(
             excerpt = printable(text[: floor(text, EXCERPT)])
             excerpt += "…" if len(text) > EXCERPT else ""
             click.echo("   " + wrapped(excerpt, terminal_columns(), indent=3))
+        keep()
         if not hits:
             raise NothingFoundError(
                 f"nothing matches in the files that match {where}" if where else "nothing matches",
                 hint="try other words, or --mode dense for related passages",
             )
-        keep()
         return 0
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ragkit.cli.output import duration, print_json, size, table
+from ragkit.cli.output import duration, name, print_json, size, table
 from ragkit.cli.progress import ProgressPrinter
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def say_plan(
         print_json({"files": files, "estimate": estimate})
         return 0
     rows = [
-        (rag.shown_path(p.path), p.action, p.reason or (size(p.size) if p.size else ""))
+        (name(rag, p.path), p.action, p.reason or (size(p.size) if p.size else ""))
         for p in found.files
     ]
     click.echo(table(rows, ("path", "action", "reason")))

@@ -281,7 +281,7 @@ def status(failed: bool, index: str | None, as_json: bool) -> None:
         ]
         rows += [("failed", f"{failed_place(rag, f)}: {f.reason}") for f in found.failed]
         rows += [
-            ("no text", f"{rag.shown_path(path)}, pages {', '.join(map(str, pages))}")
+            ("no text", f"{name(rag, path)}, pages {', '.join(map(str, pages))}")
             for path, pages in found.pages_without_text
         ]
         for label, fact in rows:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ragkit.cli.app import cli, index_option, json_option, where_option
-from ragkit.cli.output import print_json, table
+from ragkit.cli.output import name, print_json, table
 from ragkit.where import Where
 from ragkit.where.grammar import DATES
 
@@ -51,7 +51,7 @@ def ls(
             return
         dated = sort == "date" or any(term.key in DATES for term in where.terms)
         rows = [
-            (rag.shown_path(f.path), f.type, f.chunks, f.pages, f.state)
+            (name(rag, f.path), f.type, f.chunks, f.pages, f.state)
             + ((f.date,) if dated else ())
             + (f.title,)
             for f in found

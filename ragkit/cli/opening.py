@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -20,7 +20,7 @@ import click
 from ragkit.cli.app import cli, index_option, json_option, notice
 from ragkit.cli.links import WEB
 from ragkit.cli.output import name, print_json, printable
-from ragkit.cli.programs import editor, goes_to_pages, takes_lines, viewer
+from ragkit.cli.programs import editor, goes_to_pages, takes_lines, text_opener, viewer
 from ragkit.cli.showing import NUMBER, STATES, last_of, passages_of
 from ragkit.errors import IndexWriteError, NoSuchPathError
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ragkit.types import Span
 
 LOOKED_AT = 8192  # bytes, for whether a file is text
+SOON_S = 1.0  # by then a program that can show nothing has said so
 WORDS = 8  # of a passage that a browser looks for
 WIDE = (b"\xff\xfe", b"\xfe\xff")  # how UTF-16 begins, which has zero bytes
 
@@ -130,7 +131,7 @@ def _command(path: Path, span: Span, page: int | None, named: str) -> tuple[list
     is_page = path.suffix.lower() in (".html", ".htm", ".xhtml")
     if not is_page and is_text(data):
         line = line_of(data, span)
-        if command := editor(path, line):
+        if command := editor(path, line) or text_opener(path, named=named):
             return command, line
     uri = path.as_uri()
     words = span.text.split()[:WORDS]
@@ -181,14 +182,20 @@ def _run(command: list[str], *, waits: bool) -> None:
         if waits:
             with subprocess.Popen(command) as process, ignoring_interrupts():
                 process.wait()
+            if process.returncode:
+                raise _failed(f"{command[0]} ended with exit code {process.returncode}")
         else:
             quiet = subprocess.DEVNULL
             shown = subprocess.Popen(
                 command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=os.name != "nt"
             )
-            Thread(target=shown.wait, daemon=True).start()  # it goes on when this process is gone
+            with suppress(subprocess.TimeoutExpired):  # it goes on when this process is gone
+                if code := shown.wait(SOON_S):
+                    raise _failed(f"{command[0]} ended with exit code {code}")
+            Thread(target=shown.wait, daemon=True).start()
     except OSError as error:
-        raise NoSuchPathError(
-            f"cannot run {command[0]}: {error.strerror}",
-            hint="set EDITOR, or 'ragkit config set viewer PROGRAM'",
-        ) from error
+        raise _failed(f"cannot run {command[0]}: {error.strerror}") from error
+
+
+def _failed(why: str) -> NoSuchPathError:
+    return NoSuchPathError(why, hint="set EDITOR, or 'ragkit config set viewer PROGRAM'")

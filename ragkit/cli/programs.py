@@ -63,6 +63,7 @@ PDF_VIEWERS = (
     "qpdfview",
     "sumatrapdf",
 )
+TEXT_OPENERS = {"darwin": ("open", "-t"), "win32": ("notepad",)}
 OPENERS = {"darwin": "open", "win32": "explorer"}  # of the system; xdg-open elsewhere
 
 
@@ -80,6 +81,18 @@ def editor(path: Path, line: int, env: Mapping[str, str] = os.environ) -> list[s
     command = _parts(env[variable], variable)
     form = EDITORS.get(_name(command[0]), ("{path}",))
     return [*command, *(part.format(path=path, line=line) for part in form)]
+
+
+def text_opener(path: Path, *, named: str = "", platform: str = sys.platform) -> list[str] | None:
+    """Return what shows a text where no editor is named, and opening by its name may run it.
+
+    None where the system's opener runs nothing, or the user names a program.
+
+    >>> text_opener(Path("/run.bat"), platform="darwin")
+    ['open', '-t', '/run.bat']
+    """
+    opener = None if named.strip() else TEXT_OPENERS.get(platform)
+    return [*opener, str(path)] if opener else None
 
 
 def takes_lines(command: list[str]) -> bool:
@@ -103,7 +116,7 @@ def viewer(
     Raises:
         ConfigError: there is none.
     """
-    if named:
+    if named.strip():
         command = _parts(named, "viewer")
     else:
         is_pdf = path is not None and path.suffix.lower() == ".pdf"

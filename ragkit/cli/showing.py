@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -138,32 +138,54 @@ def _show_passages(
     rag: Rag, last: Last, passages: Sequence[Passage], context: int, *, as_json: bool
 ) -> None:
     """Show what a number leads to: the passages of one source, together where they are near."""
-    from ragkit.types import Span
-
     found: list[tuple[Passage, Span]] = []
+    lost: set[Passage] = set()
     for passage in passages:
         try:
             span = rag.relocate(passage.path, passage.start, passage.end, passage.text)
         except NoSuchPathError as error:
             notice(f"note: {printable(error.message)}; this is the passage as it was")
-            span = Span(passage.path, 0, len(passage.text), (1, 1), passage.page, "", passage.text)
+            span = _as_it_was(passage)
+            lost.add(passage)
         found.append((passage, span))
     path = passages[0].path
     state = rag.freshness(path)
     if as_json:
-        rows = [_passage_json(passage, span, context) for passage, span in found]
+        rows = [
+            _passage_json(passage, span, context)
+            | (
+                {"start": passage.start, "end": passage.end, "lost": True}
+                if passage in lost
+                else {}
+            )
+            for passage, span in found
+        ]
         told = {"state": state} if state else {}
         number = passages[0].number
         print_json(
             {"number": number, "of": last.of, "question": last.question, "passages": rows, **told}
         )
     else:
-        _print_passages(rag, found, context)
+        _print_passages(rag, found, context, lost)
     _say_state(rag, path, state)
 
 
+def _as_it_was(passage: Passage) -> Span:
+    """Return a passage that its text has no more, as a text of its own."""
+    from ragkit.types import Span
+
+    text = passage.text
+    return Span(passage.path, 0, len(text), (1, 1), passage.page, passage.place, text)
+
+
+def _stood(passage: Passage) -> dict[str, object]:
+    where = {"start": passage.start, "end": passage.end, "lines": list(passage.lines)}
+    return {**where, "lost": True}
+
+
 def _passage_json(passage: Passage, span: Span, context: int) -> dict[str, object]:
-    first, last = _around(span, context)
+    is_all = span.end - span.start == len(span.document)
+    first, last = (span.start, span.end) if is_all else _around(span, context)
     return {
         "path": span.path,
         "start": span.start,
@@ -184,11 +206,14 @@ def _around(span: Span, context: int) -> tuple[int, int]:
     return lines[first - 1], lines[min(span.lines[1] + context, len(lines) - 1)]
 
 
-def _print_passages(rag: Rag, found: Sequence[tuple[Passage, Span]], context: int) -> None:
+def _print_passages(
+    rag: Rag, found: Sequence[tuple[Passage, Span]], context: int, lost: Collection[Passage]
+) -> None:
     where = dict.fromkeys(_place(rag, passage) for passage, _ in found)
     click.echo(f"[{found[0][0].number}] {', '.join(where)}")
     for passage, span in found:
-        if span.lines != passage.lines and passage.page is None and not passage.place:
+        is_moved = passage not in lost and span.lines != passage.lines
+        if is_moved and passage.page is None and not passage.place:
             notice(f"note: {MOVED.format(_place(rag, passage))}")
     by_text: dict[str, list[Span]] = {}
     for _, span in found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from itertools import chain
 from ragkit.catalog import Content, Source
 from ragkit.errors import ConfigError, NothingFoundError
 from ragkit.index.folder import Index
-from ragkit.where import KEYS, Described, Term, Where, condition
+from ragkit.where import KEYS, Described, Term, Where, condition, escaped
 from ragkit.where.globs import folded
 from ragkit.where.grammar import DATES
 
@@ -138,6 +139,9 @@ def _from_here(index: Index, value: str) -> str:
     stored = index.stored_path(value)
     if stored == ".":
         return "**"
+    tail = value.rstrip("/") if is_absolute else re.sub(r"^(?:\.{1,2}/)+", "", value.rstrip("/"))
+    if stored.endswith(tail):  # what lies above it is meant as it is
+        stored = escaped(stored.removesuffix(tail)) + tail
     return f"{'' if stored.startswith('/') else '/'}{stored}" + "/" * value.endswith("/")
 
 

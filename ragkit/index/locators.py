@@ -70,7 +70,7 @@ def relocate(index: Index, path: str, start: int, end: int, text: str) -> Span:
     """
     texts = index.catalog.texts
     with index.catalog.snapshot():
-        source = texts.require_sources().get(path)
+        source = texts.source(path)
         document = texts.text(source.content) if source else ""
     length = end - start
     if not document.startswith(text, start):

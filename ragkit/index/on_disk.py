@@ -21,11 +21,10 @@ def freshness(index: Index, path: str) -> str:
     address of the web. Of a member of an archive, it is the archive that is looked at.
     """
     with index.catalog.snapshot():
-        sources = index.catalog.texts.require_sources()
+        known = index.catalog.texts.source(path)
         failed = stale([path], index.catalog.failures.intact())
-    if is_by_name(path) or path not in sources:
+    if is_by_name(path) or known is None:
         return ""
-    known = sources[path]
     try:
         file, inside = file_of(index, path)
         state = file.stat()

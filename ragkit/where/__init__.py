@@ -6,7 +6,8 @@
 * ``matching``: which documents a filter admits
 """
 
+from ragkit.where.globs import escaped
 from ragkit.where.grammar import KEYS, Term, Where, as_where
 from ragkit.where.matching import Described, condition, matcher
 
-__all__ = ["KEYS", "Described", "Term", "Where", "as_where", "condition", "matcher"]
+__all__ = ["KEYS", "Described", "Term", "Where", "as_where", "condition", "escaped", "matcher"]

@@ -6,8 +6,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
-TOKEN = re.compile(r"\*\*/|/\*\*$|\*+|\?|\[[!^]?\]?[^\]/]*\]|/|[^*?\[/]+|\[", re.DOTALL)
-SPECIAL = re.compile(r"[*?\[]")
+TOKEN = re.compile(r"\\.|\*\*/|/\*\*$|\*+|\?|\[[!^]?\]?[^\]/]*\]|/|[^*?\[/\\]+|\[|\\$", re.DOTALL)
+SPECIAL = re.compile(r"[*?\[\\]")
 
 
 def folded(text: str) -> str:
@@ -23,7 +23,9 @@ def folded(text: str) -> str:
 
 @lru_cache(maxsize=1000)
 def pattern(glob: str, *, crosses: bool = True) -> re.Pattern[str]:
-    """Return the pattern of whole folded values that a glob means: ``*``, ``?``, ``[abc]``.
+    r"""Return the pattern of whole folded values that a glob means: ``*``, ``?``, ``[abc]``.
+
+    A backslash takes its meaning from the letter behind it.
 
     Args:
         glob: as it was written.
@@ -32,7 +34,9 @@ def pattern(glob: str, *, crosses: bool = True) -> re.Pattern[str]:
     inner, one = ("[^/]", "[^/]") if not crosses else (".", ".")
     parts = []
     for token in TOKEN.findall(glob):
-        if token == "**/":
+        if token[0] == "\\" and len(token) == 2:
+            parts.append(re.escape(folded(token[1])))
+        elif token == "**/":
             parts.append("(?:.*/)?")
         elif token == "/**":
             parts.append("/.*")
@@ -52,9 +56,9 @@ def _class(token: str) -> str:
     inner = token[1:-1]
     negated = inner[:1] in ("!", "^")
     letters = folded(inner[1:] if negated else inner)
-    escaped = re.sub(r"([\\\]\[^&~|])", r"\\\1", letters)
+    guarded = re.sub(r"([\\\]\[^&~|])", r"\\\1", letters)
     try:
-        re.compile(made := f"[{'^/' if negated else ''}{escaped}]")
+        re.compile(made := f"[{'^/' if negated else ''}{guarded}]")
     except re.error:  # "[z-a]"
         return re.escape(folded(token))
     return made
@@ -64,7 +68,7 @@ def path_matches(glob: str, path: str) -> bool:
     """Say whether a pattern means a path or a folder above it.
 
     One without a slash inside means a name at any depth, as in a .gitignore; others are of the
-    whole path. An archive is the folder of its members.
+    whole path. An archive is the folder of its members. A path means itself, whatever is in it.
 
     >>> [path_matches(glob, "docs/zip/a.zip!/b/C.md") for glob in ("*.md", "docs/*", "docs/*.md")]
     [True, True, False]
@@ -72,6 +76,8 @@ def path_matches(glob: str, path: str) -> bool:
     [True, True, False]
     """
     path = folded(path)
+    if folded(glob) == path:
+        return True
     is_folder = glob.endswith("/")
     body = glob.rstrip("/") or "/"
     if "/" not in body:
@@ -82,6 +88,15 @@ def path_matches(glob: str, path: str) -> bool:
     ends = [i for i, letter in enumerate(path) if letter == "/" and i]
     above = [path[:i].removesuffix("!") for i in ends]
     return any(map(matches, above)) or (not is_folder and matches(path) is not None)
+
+
+def escaped(value: str) -> str:
+    r"""Return the pattern that means just this value.
+
+    >>> escaped("[slug]/a.md")
+    '\\[slug]/a.md'
+    """
+    return SPECIAL.sub(r"\\\g<0>", value)
 
 
 def is_glob(value: str) -> bool:
