@@ -6,7 +6,7 @@ What is lost for good is told, each with what brings it back: a file that is gon
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from ragkit.catalog import (
     Salvaged,
     holders,
     is_below,
+    is_by_name,
     is_cut_short,
     is_marked_as_written,
     salvage,
@@ -25,6 +26,7 @@ from ragkit.errors import IndexDamagedError, IndexWriteError, RagkitError
 from ragkit.index.binding import misled
 from ragkit.index.caches import drop_damaged, lagging
 from ragkit.index.folder import Index, Maker, require_folder
+from ragkit.index.given import PIPED
 from ragkit.index.inventory import damages
 from ragkit.index.survey import Survey, survey
 from ragkit.index.unpacking import ARCHIVE
@@ -34,7 +36,7 @@ from ragkit.types import Embedded, FloatMatrix, FloatVector, Progress, Repaired
 
 REASON = "a repair embeds nothing"
 TOLD = "the index is damaged: "
-GONE = "its text, or part of it, is lost, and so is the file; put it back"
+GONE = "its text, or part of it, is lost"
 
 
 class NoEmbedder:
@@ -107,7 +109,7 @@ def repair(
         told = {failure.path: failure.reason for failure in step.report.failed}
         now, _ = index.catalog.texts.sources()
         lost = [
-            f"{path}: {told.get(path, GONE)}; then 'ragkit ingest' reads it again"
+            f"{path}: {_remedy(path, told)}"
             for path in sorted(wanted)
             if path not in now or not now[path].digest
         ]
@@ -175,6 +177,7 @@ def _mended_rows(index: Index, salvaged: Salvaged | None) -> tuple[set[str], lis
     mending.mend_facts()
     sources, bad = catalog.texts.sources()
     catalog.texts.remove_damaged(bad)
+    wanted.update(path for path in bad if is_by_name(path))  # no walk finds them
     mended += [f"mended: where {path} belongs" for path in bad]
     torn = {sources[path].content for path in wanted if path in sources}
     for content in {*torn, *mending.damaged_contents()}:
@@ -214,6 +217,16 @@ def _to_read(index: Index, wanted: set[str], *, every: bool) -> Survey:
         or any(is_below(member, path) for member in wanted)
     )
     return Survey(chosen, (), (), (), (), found.sources, (), (), (), members=found.members)
+
+
+def _remedy(path: str, told: Mapping[str, str]) -> str:
+    """Return what is to be done so that the text at a path is read again."""
+    if path.startswith(PIPED):
+        return f"{GONE}; pipe it in again: ... | ragkit ingest - --name {path.removeprefix(PIPED)}"
+    if is_by_name(path):
+        return f"{GONE}; 'ragkit ingest' fetches it again"
+    lost = told.get(path, f"{GONE}, and so is the file; put it back")
+    return f"{lost}; then 'ragkit ingest' reads it again"
 
 
 def _waiting(index: Index) -> dict[str, int]:

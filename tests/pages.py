@@ -91,7 +91,7 @@ def silent(pages: Pages, headers: dict[str, str]) -> Iterator[bytes]:
     yield b""
 
 
-def known_by(body: bytes, **tags: str) -> Answer:
+def known_by(body: bytes, content_type: str = "text/html", **tags: str) -> Answer:
     """Answer with tags, and shortly to who has them."""
 
     def answer(pages: Pages, headers: dict[str, str]) -> Iterator[bytes]:
@@ -100,7 +100,7 @@ def known_by(body: bytes, **tags: str) -> Answer:
         yield (
             reply(b"", "304 Not Modified")
             if is_known
-            else reply(body, content_type="text/html", **tags)
+            else reply(body, content_type=content_type, **tags)
         )
 
     return answer

@@ -212,3 +212,8 @@ def test_any_characters_stay_as_they_are(text: str) -> None:
 
 def test_a_file_of_too_many_definitions_has_the_first() -> None:
     assert len(read("def a(): pass\n" * 20_001, ".py").headings) == 20_000
+
+
+def test_openings_without_an_end_take_no_time() -> None:
+    read("--[[\n" * 20_000, ".lua")
+    read("class " + "a" * 200_000 + ";", ".java")

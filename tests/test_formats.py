@@ -11,7 +11,7 @@ import pytest
 from ragkit import Rag
 from ragkit.catalog import FILE, FORMAT, Catalog
 from ragkit.catalog.database import seal_of
-from ragkit.errors import IndexDamagedError, IndexStaleError
+from ragkit.errors import ConfigError, IndexDamagedError, IndexStaleError
 from ragkit.index.folder import RENEWED
 from tests.embedders import HashingEmbedder
 from tests.test_cli import Terminal, here, indexed, ragkit
@@ -172,3 +172,30 @@ def test_a_format_that_is_no_number_is_damage(indexed: Path, ragkit: Terminal) -
     assert "its format is 'q'" in err
     assert ragkit("check", "--repair")[0] == 0
     assert ragkit("status")[0] == 0
+
+
+def test_what_was_piped_in_is_not_lost_in_a_renewal(old: Path) -> None:
+    with closing(sqlite3.connect(old / ".ragkit" / FILE)) as db, db:
+        db.execute("UPDATE sources SET path='stdin://n.md' WHERE path='more/giraffe.md'")
+    with (
+        Rag(old / ".ragkit", embedder=HashingEmbedder()) as rag,
+        pytest.raises(IndexStaleError, match=r"stdin://n\.md, which was piped in, cannot"),
+    ):
+        rag.ingest()
+
+
+def test_a_renewal_is_of_all_files(old: Path) -> None:
+    with Rag(old / ".ragkit", embedder=HashingEmbedder()) as rag:
+        with pytest.raises(IndexStaleError, match="all of it is to be read again first"):
+            rag.ingest(retry_failed=True)
+        steps = rag.ingesting()
+        next(steps)
+        steps.close()
+        with pytest.raises(IndexStaleError, match="all of it is to be read again first"):
+            rag.ingest(include=["*.md"])
+        assert rag.ingest().new == 2
+        assert rag.ingest(include=["*.md"]).unchanged == 2
+        with pytest.raises(ConfigError, match="--prune is about all files"):
+            rag.ingest(include=["*.md"], prune=True)
+    with Rag(old / "new/.ragkit", embedder=HashingEmbedder()) as rag:
+        assert rag.ingest(old / "docs", include=["*.md"]).new == 1

@@ -33,6 +33,7 @@ from tests.pages import (
     serving,
     silent,
 )
+from tests.test_damage import damage
 
 LIMIT = 1_000_000
 
@@ -346,3 +347,116 @@ def test_a_page_may_be_fetched_from_within_a_loop(pages: Pages) -> None:
         return Fetcher(LIMIT, allow_private=True)(f"{pages.url}/", {}).data
 
     assert asyncio.run(main()) == b"words"
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (reply(b"", "302 Found", location="http://127.0.0.1:99999/"), "has no such port"),
+        (reply(b"", "302 Found", location="http://u:p@127.0.0.1/"), "an address with a password"),
+        (
+            reply(gzip.compress(b"one") + gzip.compress(b"two"), content_encoding="gzip"),
+            "compressed in several parts",
+        ),
+        (reply(b"", "302 Found", location="http://[::1"), "it could not be fetched"),
+    ],
+)
+def test_an_odd_reply_costs_the_page_alone(
+    rag: Rag, tmp_path: Path, pages: Pages, answer: bytes, reason: str
+) -> None:
+    pages.answers["/a"] = answer
+    put(tmp_path / "docs/a.md", b"a file")
+    report = rag.ingest(tmp_path / "docs", f"{pages.url}/a", allow_private=True)
+    assert (report.new, len(report.failed)) == (1, 1)
+    assert reason in report.failed[0].reason
+
+
+def test_a_password_in_an_address_is_kept_nowhere(rag: Rag, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="the index would keep it") as refused:
+        rag.ingest("http://ann:s3cret@example.org/")
+    assert "s3cret" not in str(refused.value)
+    assert not (tmp_path / ".ragkit").exists()
+
+
+def test_tags_that_cannot_be_sent_back_are_not_kept(rag: Rag, pages: Pages) -> None:
+    pages.answers["/a"] = reply(PAGE, content_type="text/html").replace(
+        b"\r\n\r\n", '\r\nETag: "café"\r\n\r\n'.encode("latin-1"), 1
+    )
+    for expected in ((1, 0, 0, 0, 0), (0, 0, 1, 0, 0)):
+        assert counts(rag.ingest(f"{pages.url}/a", allow_private=True)) == expected
+
+
+def test_what_failed_of_a_page_that_has_not_changed_fails_again(rag: Rag, pages: Pages) -> None:
+    data = zipped({"a.md": "# Tea", "b.pdf": b"%PDF-1.4 broken"})
+    pages.answers["/a.zip"] = known_by(data, "application/zip", etag='"1"')
+    for retry in (False, False, True):
+        report = rag.ingest(
+            *(() if retry else (f"{pages.url}/a.zip",)), allow_private=True, retry_failed=retry
+        )
+        assert [failure.path for failure in report.failed] == [f"{pages.url}/a.zip!/b.pdf"]
+
+
+def test_members_that_wait_for_vectors_are_read_again(rag: Rag, pages: Pages) -> None:
+    pages.answers["/a.zip"] = known_by(zipped({"a.md": "# Tea"}), "application/zip", etag='"1"')
+    rag.ingest(f"{pages.url}/a.zip", allow_private=True)
+    damage(rag.reader().index.folder, "UPDATE vectors SET seal=x''")
+    rag.repair()
+    assert rag.ingest(allow_private=True).embedded == 1
+
+
+def test_the_charset_of_what_is_no_text_is_passed_over(rag: Rag, pages: Pages) -> None:
+    archive = zipped({"a.md": "# Tea"})
+    pages.answers["/a"] = reply(archive, content_type="application/zip;charset=ISO-8859-1")
+    pages.answers["/b"] = reply(b"plain", content_type="text/plain;charset=punycode")
+    rag.ingest(f"{pages.url}/a", f"{pages.url}/b", allow_private=True)
+    assert rag.text(f"{pages.url}/a!/a.md") == "# Tea"
+    assert rag.text(f"{pages.url}/b") == "plain"
+
+
+def test_a_page_that_is_passed_over_can_be_removed(rag: Rag, pages: Pages) -> None:
+    pages.answers["/a.png"] = reply(b"\x89PNG", content_type="image/png")
+    rag.ingest(f"{pages.url}/a.png", allow_private=True)
+    assert rag.status().roots == (f"{pages.url}/a.png",)
+    rag.remove(f"{pages.url}/a.png")
+    assert rag.status().roots == ()
+
+
+@pytest.mark.parametrize("inner", ["64:ff9b:1::7f00:1", "fec0::1", "::127.0.0.1"])
+def test_addresses_of_inner_nets_are_not_public(inner: str) -> None:
+    assert not is_public(ipaddress.ip_address(inner))
+
+
+def test_a_damaged_text_that_was_piped_in_is_told_until_it_is_piped_in_again(
+    rag: Rag, tmp_path: Path
+) -> None:
+    put(tmp_path / "docs/a.md", b"a file")
+    rag.ingest(tmp_path / "docs", piped={"n.md": b"# Tea"})
+    damage(tmp_path / ".ragkit", "UPDATE sources SET size=99 WHERE path='stdin://n.md'")
+    rag.ingest(tmp_path / "docs")
+    assert rag.check()
+    assert any("pipe it in again" in line for line in rag.repair().lost)
+
+
+def test_a_damaged_page_is_told_and_fetched_again(rag: Rag, pages: Pages, tmp_path: Path) -> None:
+    pages.answers["/a"] = known_by(b"<p>Tea", etag='"1"')
+    page = f"{pages.url}/a"
+    rag.ingest(page, allow_private=True)
+    for mend in (rag.repair, lambda: None):
+        damage(tmp_path / ".ragkit", "UPDATE sources SET size=99")
+        if repaired := mend():
+            assert (
+                f"{page}: its text, or part of it, is lost; 'ragkit ingest' fetches it again"
+                in (repaired.lost)
+            )
+        rag.ingest(allow_private=True)
+        assert rag.text(page) == "Tea"
+        assert rag.check() == []
+
+
+@pytest.mark.parametrize(
+    "to", ["http://a..b/", "http://[::1", "http://127.0.0.1:99999/", "\x7f", "http://xn--a/"]
+)
+def test_a_redirect_to_what_is_no_address_costs_the_page(rag: Rag, pages: Pages, to: str) -> None:
+    pages.answers["/a"] = moved(to)
+    report = rag.ingest(f"{pages.url}/a", allow_private=True)
+    assert len(report.failed) == 1

@@ -140,3 +140,8 @@ def test_a_copy_with_another_name_is_not_read_as_another_type(tmp_path: Path) ->
         again = rag.ingest(docs)
         assert (again.new, again.embedded, again.removed) == (1, 0, 1)
         assert {listed.type for listed in rag.ls() if listed.path.endswith("d.txt")} == {"html"}
+
+
+def test_many_comments_before_a_title_take_no_time() -> None:
+    assert told_type(b"<!---->\n" * 250 + b"# Title", suffix=".md") == "markdown"
+    assert told_type(b"<!-- a -->\n<!-- b --><html><p>c", suffix=".md") == "html"

@@ -29,6 +29,7 @@ from ragkit.loading.pdf import BETWEEN
 from ragkit.types import Document
 from tests.embedders import HashingEmbedder
 from tests.test_cli import Terminal, here, indexed, ragkit
+from tests.test_damage import damage
 from tests.test_ingest import write
 
 __all__ = ["here", "indexed", "ragkit"]
@@ -407,3 +408,25 @@ def test_long_passages_are_kept_by_their_beginnings(here: Path, ragkit: Terminal
         ragkit("search", "giraffe", "-k", "1")
     found = ragkit.json("show", "1")["passages"][0]
     assert found["text"] == ("giraffe " * 20).strip()
+
+
+def test_a_passage_that_is_gone_is_marked_and_one_damaged_row_blocks_no_other(
+    indexed: Path, ragkit: Terminal
+) -> None:
+    ragkit("ask", "How long does a model stay loaded in memory?")
+    damage(indexed / ".ragkit", "UPDATE sources SET size=1 WHERE path='docs/bridge.md'")
+    assert ragkit("show", "1")[0] == 0
+    assert ragkit("show", "docs/model.md:1")[0] == 0
+    assert ragkit("show", "docs/bridge.md:1")[0] == 5
+    ragkit("ingest", "--reread")
+    (indexed / "docs/model.md").write_text("# Models\n\nThey leave at once.\n")
+    ragkit("ingest")
+    (passage,) = ragkit.json("show", "1")["passages"]
+    assert (passage["lost"], passage["lines"]) == (True, [3, 3])
+    assert "has moved" not in ragkit("show", "1")[2]
+
+
+def test_a_search_that_finds_nothing_is_the_last_one(indexed: Path, ragkit: Terminal) -> None:
+    ragkit("search", "bridge")
+    ragkit("search", "qqzzxx", "--mode", "lexical")
+    assert "qqzzxx" in ragkit("show")[2]

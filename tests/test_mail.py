@@ -233,3 +233,24 @@ def test_any_mail_ends_as_text(text: str) -> None:
     for suffix in (".eml", ".mbox"):
         read(text, suffix).text.encode()
     assert all("/" not in name for name, _ in attachments(text.encode()))
+
+
+def test_a_mail_that_came_back_says_why() -> None:
+    document = read(
+        "From: mailer@a.example\r\nSubject: Returned\r\n"
+        "Content-Type: multipart/report; boundary=b\r\n\r\n"
+        "--b\r\n\r\nIt could not be delivered.\r\n"
+        "--b\r\nContent-Type: message/delivery-status\r\n\r\n"
+        "Reporting-MTA: dns; a.example\r\n\r\nDiagnostic-Code: smtp; 550 mailbox full\r\n--b--\r\n"
+    )
+    assert "Diagnostic-Code: smtp; 550 mailbox full" in document.text
+
+
+def test_a_hint_that_a_mail_is_a_page_is_not_the_mail() -> None:
+    message = made()
+    message.set_content("Your program cannot show this.")
+    page = "<main>" + "<p>Tea is served at four.</p>" * 20 + "</main><footer>Pay soon</footer>"
+    message.add_alternative(page, subtype="html")
+    document = read(message.as_bytes())
+    assert "Tea is served at four." in document.text
+    assert document.notes == ("left out: page footer (10 characters)",)

@@ -118,3 +118,15 @@ VALUES = st.recursive(
 def test_any_json_ends_as_text(book: object) -> None:
     read({"cells": book, "metadata": book, "worksheets": [book]})
     read({"cells": [{"cell_type": "code", "source": book, "outputs": [book], "attachments": book}]})
+
+
+def test_outputs_without_plain_words_are_read_as_they_are() -> None:
+    shown = {"text/plain": "<IPython.core.display.Markdown object>", "text/markdown": "**42 kg**"}
+    outputs = [
+        {"output_type": "display_data", "data": shown},
+        {"output_type": "display_data", "data": {"text/html": "<p>A page of tea</p>"}},
+        {"output_type": "error", "ename": "KeyError", "evalue": "'tea'", "traceback": []},
+    ]
+    text = read({"cells": [{"cell_type": "code", "source": "show()", "outputs": outputs}]}).text
+    for said in ("**42 kg**", "A page of tea", "KeyError: 'tea'"):
+        assert said in text

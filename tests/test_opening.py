@@ -18,7 +18,7 @@ from ragkit import Rag, Settings
 from ragkit.cli.app import run
 from ragkit.cli.links import address_of
 from ragkit.cli.opening import line_of
-from ragkit.cli.programs import EDITORS, VIEWERS, editor, viewer
+from ragkit.cli.programs import EDITORS, VIEWERS, editor, text_opener, viewer
 from ragkit.errors import ConfigError, LoadError, NoSuchPathError
 from ragkit.index.locators import span_of
 from ragkit.types import Document
@@ -348,3 +348,20 @@ def test_kitty_is_told_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-kitty")
     assert address_of(Path("/a.md"), 8, None) == "file:///a.md#8"
     assert address_of(Path("/a%\udcff.md"), 8, None, "x:{path}") == "x:/a%25%FF.md"
+
+
+@pytest.mark.parametrize("variable", ["EDITOR", "RAGKIT_VIEWER"])
+def test_a_program_that_fails_is_told(
+    indexed: Path, ragkit: Terminal, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("VISUAL", "EDITOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, "false")
+    code, _, err = ragkit("open", "docs/model.md")
+    assert (code, "false ended with exit code 1" in err) == (2, True)
+
+
+def test_a_text_is_never_run_by_its_name() -> None:
+    assert text_opener(Path("/run.bat"), platform="win32") == ["notepad", "/run.bat"]
+    assert text_opener(Path("/run.bat"), platform="linux") is None
+    assert text_opener(Path("/run.bat"), named="firefox", platform="win32") is None

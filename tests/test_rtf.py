@@ -158,3 +158,8 @@ WORDS = r"\par \cell \row \pard \s1 \u-1? \'e9 { } {\* {\footnote \intbl a \bin2
 @given(st.lists(st.sampled_from(WORDS.split()), max_size=40))
 def test_no_order_of_words_is_too_odd(words: list[str]) -> None:
     assert load(("{\\rtf1" + "".join(words)).encode(), suffix=".rtf").type == "rtf"
+
+
+def test_what_lies_behind_the_end_is_told() -> None:
+    document = load(b"{\\rtf1\\ansi Hello {\\b there}}\\par More text after.\\par}", suffix=".rtf")
+    assert document.notes == ("25 bytes behind its end are left out",)

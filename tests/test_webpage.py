@@ -129,3 +129,10 @@ def test_no_markup_loses_words_in_silence(pieces: list[tuple[str, bool, str]]) -
     expected = " ".join(words for *_, words in pieces).split()
     found = [word for word in document.text.split() if word.isalpha()]
     assert found == expected or (told and len(found) < len(expected))
+
+
+def test_what_is_never_closed_is_told_and_choices_are_words() -> None:
+    document = read("<p>a</p><noscript><p>b</p><p>All the rest")
+    assert document.notes == ("<noscript> is never closed: all behind it is left out",)
+    page = read("<select><option>Red</option><option>Green</option></select><button>Go</button>")
+    assert page.text.split() == ["Red", "Green", "Go"]

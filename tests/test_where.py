@@ -28,7 +28,7 @@ from ragkit.text.words import query_terms
 from ragkit.types import Document
 from ragkit.where import Described, Term, matcher
 from ragkit.where.dates import stretch
-from ragkit.where.globs import path_matches
+from ragkit.where.globs import escaped, path_matches
 from tests.embedders import HashingEmbedder
 from tests.test_cli import Terminal, here, indexed, ragkit
 from tests.test_ingest import write
@@ -572,3 +572,10 @@ def test_of_many_values_the_commonest_are_shown(
     assert len(ragkit.json("ls", "--fields")["serial"]) == 30
     listed = ragkit.json("ls", "--where", "serial:7")
     assert [each["fields"] for each in listed] == [{"tag": ["common"], "serial": ["7"]}]
+
+
+def test_letters_of_patterns_can_be_meant_as_they_are() -> None:
+    assert path_matches("d/a[1].md", "d/a[1].md")
+    assert path_matches(r"d/a\[1\].md", "d/a[1].md")
+    assert not path_matches(r"d/a\[1\].md", "d/a1.md")
+    assert path_matches(escaped("d/[slug]/") + "*.md", "d/[slug]/p.md")

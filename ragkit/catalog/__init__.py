@@ -23,7 +23,7 @@ from ragkit.catalog.failures import UNKNOWN, stale
 from ragkit.catalog.ledger import CacheRecord
 from ragkit.catalog.logs import is_cut_short
 from ragkit.catalog.paths import INSIDE, above, holders, is_below, is_by_name
-from ragkit.catalog.replacing import is_outdated, renew, roots_of
+from ragkit.catalog.replacing import is_outdated, renew, roots_of, sources_of
 from ragkit.catalog.rows import Content, Source, StoredChunk
 from ragkit.catalog.salvage import Salvaged, salvage
 
@@ -51,5 +51,6 @@ __all__ = [
     "renew",
     "roots_of",
     "salvage",
+    "sources_of",
     "stale",
 ]

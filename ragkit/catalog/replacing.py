@@ -77,6 +77,13 @@ def roots_of(folder: Path) -> list[str]:
         return [path for (path,) in db.execute("SELECT path FROM roots ORDER BY path")]
 
 
+def sources_of(folder: Path) -> list[str]:
+    """Return the paths of all sources of a catalog of an older format."""
+    with errors(folder), closing(connect(folder / FILE, writing=False)) as db:
+        db.text_factory = decoded
+        return [path for (path,) in db.execute("SELECT path FROM sources ORDER BY path")]
+
+
 def renew(folder: Path, *, mark: str, missing: Mapping[str, str]) -> int:
     """Put a catalog of this format in place of an older one; return the number of vectors kept.
 

@@ -152,12 +152,7 @@ def _show_passages(
     state = rag.freshness(path)
     if as_json:
         rows = [
-            _passage_json(passage, span, context)
-            | (
-                {"start": passage.start, "end": passage.end, "lost": True}
-                if passage in lost
-                else {}
-            )
+            _passage_json(passage, span, context) | (_stood(passage) if passage in lost else {})
             for passage, span in found
         ]
         told = {"state": state} if state else {}
@@ -179,6 +174,7 @@ def _as_it_was(passage: Passage) -> Span:
 
 
 def _stood(passage: Passage) -> dict[str, object]:
+    """Return where a passage was that its text has no more."""
     where = {"start": passage.start, "end": passage.end, "lines": list(passage.lines)}
     return {**where, "lost": True}
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from ragkit.catalog import digest_of, is_by_name
-from ragkit.errors import ConfigError, LoadError
+from ragkit.catalog import digest_of, is_below, is_by_name
+from ragkit.errors import ConfigError, IndexDamagedError, LoadError
 from ragkit.index.folder import Index
 from ragkit.index.survey import Survey
 from ragkit.loading.members import as_text, cleaned, suffix_of
@@ -33,6 +33,8 @@ SUFFIXES = {
     "application/xml": ".xml", "text/xml": ".xml", "application/zip": ".zip",
     "application/gzip": ".gz", "application/x-tar": ".tar",
 }  # fmt: skip
+TEXTS = ("application/xhtml+xml", "application/json", "application/xml")  # beside text/...
+NEVER = ("punycode", "idna", "unicode_escape", "raw_unicode_escape", "utf_7")  # as a charset
 UNTOLD = ("", "text/plain", "application/octet-stream", "binary/octet-stream")
 
 
@@ -119,7 +121,11 @@ def pages_to_fetch(
         with index.catalog.errors():
             pages += [root for root in index.catalog.ledger.roots() if is_by_name(root)]
             failed = {failure.path for failure in index.catalog.failures.intact()}
-        pages = [page for page in pages if not only_failed or page in failed]
+        pages = [
+            page
+            for page in pages
+            if not only_failed or any(is_below(path, page) for path in failed)
+        ]
     return list(dict.fromkeys(pages))
 
 
@@ -155,7 +161,8 @@ def gather(
             unchanged.append(page)
             continue
         kind, charset = _content_type(got.content_type)
-        data = _as_utf8(got.data, charset)
+        is_text = kind.startswith("text/") or kind in TEXTS
+        data = _as_utf8(got.data, charset) if is_text else got.data
         fresh.append(_found(page, data, _suffix(page, kind)))
         tags.append((TAGS + page, json.dumps([digest_of(data).hex(), dict(got.tags)])))
     return Given(tuple(fresh), tuple(unchanged), tuple(failed), tuple(asked), tuple(tags))
@@ -167,10 +174,22 @@ def _found(path: str, data: bytes, suffix: str | None) -> Found:
 
 def _known(index: Index, page: str) -> dict[str, str]:
     """Return what a page can be known by, if the index has what was fetched with it."""
-    with index.catalog.errors():
-        fact = index.catalog.ledger.meta(TAGS + page)
-        source = index.catalog.texts.sources()[0].get(page) if fact else None
-        if fact is None or source is None or source.content in index.catalog.texts.waiting():
+    catalog = index.catalog
+    with catalog.errors():
+        fact = catalog.ledger.meta(TAGS + page)
+        try:
+            source = catalog.texts.source(page) if fact else None
+        except IndexDamagedError:  # it is fetched again
+            return {}
+        if fact is None or source is None:
+            return {}
+        if any(is_below(failure.path, page) for failure in catalog.failures.intact()):
+            return {}  # what failed of it is to fail again, or to be read
+        if catalog.texts.waiting() and any(
+            found.content in catalog.texts.waiting()
+            for path, found in catalog.texts.sources()[0].items()
+            if is_below(path, page)
+        ):
             return {}
     digest, tags = json.loads(fact)
     return dict(tags) if digest == source.digest.hex() else {}
@@ -202,6 +221,8 @@ def _as_utf8(data: bytes, charset: str) -> bytes:
     if charset in ("", "utf-8", "utf8", "us-ascii"):
         return data
     try:
+        if codecs.lookup(charset).name.replace("-", "_") in NEVER:
+            return data
         return codecs.BOM_UTF8 + data.decode(charset).encode()
     except (LookupError, ValueError):
         return data

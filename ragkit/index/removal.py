@@ -25,7 +25,7 @@ def remove(index: Index, paths: Sequence[Path | str]) -> list[str]:
     for path in paths:
         stored = index.stored_path(path)
         below = {known for known in (*sources, *damaged, *failed) if is_below(known, stored)}
-        if not below:
+        if not below and not (is_by_name(stored) and stored in catalog.ledger.roots()):
             raise NoSuchPathError(f"the index has no {path}", hint="'ragkit ls' lists what it has")
         chosen |= below
     removed = sorted(chosen)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ragkit.catalog import is_by_name, is_outdated, is_there, renew, roots_of
+from ragkit.catalog import is_by_name, is_outdated, is_there, renew, roots_of, sources_of
 from ragkit.errors import IndexStaleError
 from ragkit.index.folder import RENEWED
+from ragkit.index.given import PIPED
 
 
 def renew_if_outdated(folder: Path) -> int | None:
@@ -31,4 +32,10 @@ def renew_if_outdated(folder: Path) -> int | None:
                 " again, is not there",
                 hint=f"bring it back; or move {folder} away and ingest what there is",
             )
+    if piped := [path for path in sources_of(folder) if path.startswith(PIPED)]:
+        raise IndexStaleError(
+            f"the index at {folder} has an older format, and {piped[0]}, which was piped in, cannot"
+            " be read again",
+            hint=f"move {folder} away, ingest what there is, and pipe that in again",
+        )
     return renew(folder, mark=RENEWED, missing={"chunker": "structure"})

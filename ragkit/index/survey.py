@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from os.path import splitext
 from pathlib import Path
 
-from ragkit.catalog import Source, above, holders, is_below
+from ragkit.catalog import Source, above, holders, is_below, is_by_name
 from ragkit.index.before import Before
 from ragkit.index.folder import Index
 from ragkit.loading.members import as_text
@@ -327,7 +327,7 @@ def _to_drop(known: Sequence[str], damaged: Sequence[str], roots: Sequence[str])
         path
         for path in damaged
         if any(is_below(path, root) for root in roots)
-        or not any(is_below(path, root) for root in known)
+        or not (is_by_name(path) or any(is_below(path, root) for root in known))
     ]
 
 

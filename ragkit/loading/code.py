@@ -28,7 +28,7 @@ C_LIKE = (
     r"(?:(?:@\w+(?:\([^()\n]{0,100}\))?|\[[^\[\]\n]{0,100}\])[ \t]+){0,3}"
     r"(?:(?:[\w:*&<>,.?\[\]~]+[ \t]+){0,6}?(?P<kind>class|struct|interface|enum(?:[ \t]+class)?"
     r"|union|namespace|record|trait|object|protocol|extension|fun|func)[ \t]+"
-    r"(?P<name>[\w:.]*\w)(?![^\n]*;[ \t]*$)"
+    r"(?P<name>[\w:.]{0,200}\w)(?![^\n]*;[ \t]*$)"
     r"|(?:[\w:<>,.?\[\]]+[ \t*&]+){1,6}?(?P<method>(?:\w+(?:<[^<>\n]{0,60}>)?::)*~?\w+)[ \t]*\("
     r"(?![^\n]*;[ \t]*$))"
 )
@@ -104,7 +104,7 @@ LANGUAGES: dict[str, tuple[str, _Rules | None]] = {  # type -> suffixes, rules
     "code/php": ("php", _rules(PHP, f"{OF_C}|{HASH}")),
     "code/ruby": ("rb", _rules(RUBY, f"{HASH}|{LINE_TEXT}", ends=r"end\b")),
     "code/shell": ("sh bash zsh fish ksh", _rules(SHELL, HASH)),
-    "code/lua": ("lua", _rules(LUA, r"--\[\[.*?\]\]|--[^\n]*+")),
+    "code/lua": ("lua", _rules(LUA, r"--\[\[.*?(?:\]\]|\Z)|--[^\n]*+")),
     "code/perl": ("pl pm", _rules(PERL, HASH)),
     "code/r": ("r", _rules(R, HASH)),
     "code/sql": ("sql", _rules(SQL, r"/\*.*?(?:\*/|\Z)|--[^\n]*+", flags=re.I)),

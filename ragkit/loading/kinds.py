@@ -24,7 +24,8 @@ CONTAINERS: tuple[tuple[bytes, Callable[[bytes], str]], ...] = (
 BEFORE_PDF = b"\0\t\r\n\f \xef\xbb\xbf"  # what else stands there may be notes on PDFs
 RTF = b"{\\rtf"
 PAGE = re.compile(
-    rb"\s*(?:<\?xml[^<>]*\?>\s*)?(?:<!--.{,1000}?-->\s*)*<(?:(?:!doctype\s+html|html|body)[\s>]|head>)",
+    rb"\s*(?:<\?xml[^<>]*\?>\s*)?(?:<!--(?:(?!-->).){,1000}+-->\s*+)*+"
+    rb"<(?:(?:!doctype\s+html|html|body)[\s>]|head>)",
     re.I | re.S,
 )
 XML = re.compile(rb"\s*<\?xml\s")

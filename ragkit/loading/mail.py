@@ -34,6 +34,7 @@ PARTS = {
     errors.InvalidBase64CharactersDefect: "a part of it has characters that its encoding has not",
 }
 HOLDER = "multipart"
+SHORT, MUCH_MORE = 500, 3  # characters of plain words; how many times as many a page has
 ENDINGS = {
     "message/rfc822": ".eml", "application/pdf": ".pdf", "image/png": ".png", "image/jpeg": ".jpg",
     "image/gif": ".gif", "text/calendar": ".ics", "text/csv": ".csv", "application/json": ".json",
@@ -133,6 +134,8 @@ def _leaves(message: Message) -> Iterator[tuple[Message, bool]]:
         kind = part.get_content_type()
         if kind == "message/rfc822" and part is not message:
             yield part, False
+        elif kind == "message/delivery-status" and inner:  # why a mail came back
+            yield part, is_wanted
         elif isinstance(inner, list):
             parts = [one for one in inner if isinstance(one, Message)]
             best = _best_form(parts) if kind == "multipart/alternative" else None
@@ -146,11 +149,19 @@ def _leaves(message: Message) -> Iterator[tuple[Message, bool]]:
 
 
 def _best_form(parts: list[Message]) -> str:
-    """Return the type of the form to read: plain words, else a page, alone or with its pictures."""
+    """Return the type of the form to read: plain words, else a page, alone or with its pictures.
+
+    Words that are but a hint that the mail is a page are none.
+    """
     kinds = [HOLDER if part.is_multipart() else part.get_content_type() for part in parts]
-    for part, kind in zip(parts, kinds, strict=True):
-        if kind == "text/plain" and _content(part).strip():
-            return kind
+    lengths = {
+        kind: len(_text(part)[0].strip())
+        for part, kind in zip(parts, kinds, strict=True)
+        if kind in ("text/plain", "text/html")
+    }
+    if plain := lengths.get("text/plain", 0):
+        is_hint = plain < SHORT and lengths.get("text/html", 0) > MUCH_MORE * plain
+        return "text/html" if is_hint else "text/plain"
     return next((kind for kind in ("text/html", HOLDER) if kind in kinds), "text/plain")
 
 
@@ -184,10 +195,14 @@ def _content(part: Message) -> bytes:
 
 
 def _text(part: Message) -> tuple[str, tuple[str, ...]]:
+    inner = part.get_payload() if part.is_multipart() else None
+    if isinstance(inner, list):
+        return "\n\n".join(str(one).strip() for one in inner), ()
     content = _content(part)
     text, notes = _decoded(content, str(part.get_content_charset("")))
     if part.get_content_type() == "text/html":
-        return webpage(text, ()).text, notes
+        page = webpage(text, notes)
+        return page.text, page.notes
     return text, notes
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ragkit.errors import LoadError
 from ragkit.loading.markup import markdown
+from ragkit.loading.webpage import webpage
 from ragkit.text.surrogates import encodable
 from ragkit.types import Document, Heading
 
@@ -97,8 +98,20 @@ def _outputs(outputs: object) -> tuple[list[str], int]:
         told = [_joined(output.get("traceback"))] if "traceback" in output else []
         if isinstance(output.get("traceback"), list):
             told = ["\n".join(str(line) for line in output["traceback"])]
-        texts += told or [_joined(output.get("text")) or _joined(forms.get("text/plain"))]
+        if "ename" in output and not any(told):
+            told = [f"{output['ename']}: {output.get('evalue', '')}"]
+        texts += told or [_joined(output.get("text")) or _plainest(forms)]
     return [COLOUR.sub("", text).strip("\n") for text in texts], pictures
+
+
+def _plainest(forms: dict[str, object]) -> str:
+    """Return the form of an output that says most in plain words."""
+    plain = _joined(forms.get("text/plain"))
+    if plain and not plain.startswith("<IPython.core.display."):  # no words, but what shows them
+        return plain
+    page = _joined(forms.get("text/html"))
+    others = (_joined(forms.get(f"text/{form}")) for form in ("markdown", "latex"))
+    return next(filter(None, (*others, webpage(page, ()).text if page else "")), plain)
 
 
 def _described(metadata: object) -> tuple[str, tuple[tuple[str, str], ...]]:

@@ -125,6 +125,8 @@ class _Reader:
                 self.raw(bytes([int(code, 16)]) if code else plain)
             elif symbol:
                 self.symbol(symbol)
+        if left := self.data[at:].strip(b"\0\r\n\t }"):
+            self.writer.notes.append(f"{len(left):,} bytes behind its end are left out")
         if self.stack:
             self.writer.notes.append("the file breaks off before its end")
             while self.stack:

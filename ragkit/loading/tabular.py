@@ -100,13 +100,16 @@ def _are_names(row: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
 
 def _delimiter(sample: str) -> str:
     """Return what parts the cells: with it most rows are of one width, and that is the largest."""
-    best, most = ",", (0.0, 1)
+    best, most = ",", (0.0, False, False, 1)
     for delimiter in DELIMITERS:
         if delimiter in sample:
-            rows = islice(_rows(sample, delimiter, csv.QUOTE_MINIMAL), SAMPLE_ROWS)
-            widths = Counter(len(cells) for _, cells in rows if cells)
-            wide = [
-                (round(n / widths.total(), 1), width) for width, n in widths.items() if width > 1
+            found = islice(_rows(sample, delimiter, csv.QUOTE_MINIMAL), SAMPLE_ROWS)
+            rows = [cells for _, cells in found if cells]
+            widths = Counter(map(len, rows))
+            wide = [  # a comma may be that of decimals: then the names have none, or ";" parts
+                (round(n / widths.total(), 1), len(rows[0]) == width, delimiter == ";", width)
+                for width, n in widths.items()
+                if width > 1
             ]
             if wide and max(wide) > most:
                 best, most = delimiter, max(wide)

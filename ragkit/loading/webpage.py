@@ -17,7 +17,7 @@ BLOCKS = frozenset(
     "address article aside blockquote body center dd details dialog div dl dt fieldset figcaption "
     "figure footer form h1 h2 h3 h4 h5 h6 header hr main nav ol p pre section summary ul".split()
 )
-LINES = frozenset({"br", "li"})
+LINES = frozenset("br li option optgroup legend button label".split())
 TABULAR = frozenset("table caption thead tbody tfoot tr td th".split())
 PARTS = frozenset("nav header footer main article".split())
 VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
@@ -70,6 +70,8 @@ def webpage(text: str, notes: tuple[str, ...]) -> Document:
     if cut := left_out(parser.parts, len(body)):
         body, headings = _without(body, headings, cut)
         notes = (*notes, note_of(cut))
+    if parser.never_closed:
+        notes = (*notes, f"<{parser.never_closed}> is never closed: all behind it is left out")
     if not body.strip() and text.strip():
         notes = (*notes, "nothing but markup: the page has no text of its own")
     title = SPACE.sub(" ", "".join(parser.title)).strip()
@@ -157,6 +159,7 @@ class _Reader(HTMLParser):
         self._breaks = 0  # line ends that stand before the next word
         self._space = False
         self._dropped = ""  # the element whose content is left out
+        self.never_closed = ""  # the one that was open at the end
         self._in_title = False
         self._preformatted = 0
         self._heading: tuple[int, int, int] | None = None  # start, level, first part
@@ -180,6 +183,7 @@ class _Reader(HTMLParser):
         """
         self.rawdata = TAG.sub(" ", self.rawdata).replace("<", " ")
         self.close()
+        self.never_closed = self._dropped
 
     def parse_marked_section(self, i: int, report: bool = True) -> int:
         return self.parse_bogus_comment(i, report)  # the base class raises for unknown ones
@@ -318,7 +322,8 @@ class _Reader(HTMLParser):
         if self._in_title:
             self.title.append(data)
         elif self._preformatted:
-            self._write(data)
+            self._write((" " if self._space and not self._at_space() else "") + data)
+            self._space = False
         else:
             folded = SPACE.sub(" ", data)
             if folded.startswith(" ") and not self._at_space():

@@ -23,6 +23,7 @@ from ragkit.errors import LoadError
 MOST_REDIRECTS = 5
 CONNECT_S, READ_S, TOTAL_S = 10.0, 20.0, 60.0
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+INNER = (ipaddress.IPv6Network("64:ff9b:1::/48"), ipaddress.IPv6Network("::/96"))  # local ones
 PRIVATE = "add --allow-private, if you trust it"
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -69,6 +70,11 @@ class Fetcher:
         except httpx.HTTPError as error:
             told = str(error) or type(error).__name__
             raise LoadError(f"it could not be fetched: {told}") from error
+        except LoadError:
+            raise
+        except Exception as error:  # of whatever a server may send: it costs the page, not the run
+            told = f"{type(error).__name__}: {error}"
+            raise LoadError(f"it could not be fetched: {told}") from error
 
     async def _follow(self, url: str, tags: Mapping[str, str]) -> Fetched:
         for _ in range(MOST_REDIRECTS + 1):
@@ -106,7 +112,11 @@ class Fetcher:
             data = unpacked(
                 await self._body(reply), reply.headers.get("content-encoding", ""), self.most_bytes
             )
-            kept = tuple((name, reply.headers[name]) for name in ASKED if name in reply.headers)
+            kept = tuple(  # others cannot be sent back
+                (name, value)
+                for name in ASKED
+                if (value := reply.headers.get(name, "")) and value.isascii()
+            )
             return Fetched(data, reply.headers.get("content-type", ""), kept)
 
     async def _address(self, url: httpx.URL) -> Address:
@@ -157,11 +167,10 @@ def parsed(url: str) -> httpx.URL:
         raise LoadError(
             f"{url} is no address of the web", hint="it begins with https:// or http://"
         )
-    if found.userinfo:
-        raise LoadError(
-            "an address with a password is not asked: the index would keep it",
-            hint="save the page and ingest the file",
-        )
+    if found.userinfo:  # of a redirect; what is typed is refused before
+        raise LoadError("it leads to an address with a password, which is not asked")
+    if not 0 < (found.port or 1) < 65_536:
+        raise LoadError(f"{url} is no address: it has no such port")
     return found
 
 
@@ -175,6 +184,8 @@ def is_public(address: Address) -> bool:
         behind = address.ipv4_mapped or address.sixtofour
         if address in NAT64:
             behind = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if address.is_site_local or any(address in inner for inner in INNER):
+            return False
         if address.teredo or (behind and not is_public(behind)):
             return False
         if behind and address.ipv4_mapped:
@@ -201,6 +212,8 @@ def unpacked(data: bytes, encoding: str, most: int) -> bytes:
         raise _too_large(most)
     if not unpacking.eof:
         raise LoadError("it is compressed and cut off")
+    if unpacking.unused_data.strip(b"\0"):
+        raise LoadError("it is compressed in several parts, of which only the first can be told")
     return found
 
 

@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ragkit.catalog import is_by_name, is_there
+from ragkit.catalog import is_by_name, is_outdated, is_there
 from ragkit.config import Settings
-from ragkit.errors import ConfigError, IndexMissingError
+from ragkit.errors import ConfigError, IndexMissingError, IndexStaleError
 from ragkit.index import folder as folders
 from ragkit.index.given import NOTHING, PIPED, Given, gather, pages_to_fetch
 from ragkit.index.lock import WriterLock
@@ -38,6 +38,8 @@ def chosen_by(ways: Ways) -> Choice:
     """
     if not (ways.get("include") or ways.get("exclude")):
         return ALL
+    if ways.get("prune"):  # of what is gone, nothing tells whether it was meant
+        raise ConfigError("--prune is about all files", hint="leave out --include and --exclude")
     return Choice(tuple(ways.get("include", ())), tuple(ways.get("exclude", ())))
 
 
@@ -53,6 +55,11 @@ def named(paths: Sequence[str | Path]) -> list[str]:
             raise ConfigError(
                 f"{path} was piped in, and what it was piped from is not known",
                 hint=f"pipe it in again: ... | ragkit ingest - --name {path.removeprefix(PIPED)}",
+            )
+        if "@" in path.partition("://")[2].partition("/")[0]:
+            raise ConfigError(
+                "an address with a password is not asked: the index would keep it",
+                hint="save the page and ingest the file",
             )
         if not path.lower().startswith(("https://", "http://")):
             raise ConfigError(
@@ -111,9 +118,29 @@ class Writing:
         with WriterLock(self._home) as held:
             if self._home.is_dir():  # at once, before a server is asked
                 yield from self.turn(held, wait=ways.get("wait", False))
+            if chosen_by(ways) is not ALL or ways.get("retry_failed"):
+                self._require_renewed()
             if (kept := renew_if_outdated(self._home)) is not None:
                 self._notify(f"an index of an older format: all is read again, {kept} vectors stay")
             yield from self._ingesting(held, paths, ways)
+
+    def _require_renewed(self) -> None:
+        """Refuse to read but a part of the files where an older index is to be read anew.
+
+        Raises:
+            IndexStaleError: it is.
+        """
+        if not is_there(self._home):
+            return
+        is_old = is_outdated(self._home)
+        if not is_old:
+            with closing(folders.Index.open(self._home, writing=False)) as index:
+                is_old = index.is_to_be_renewed()
+        if is_old:
+            raise IndexStaleError(
+                "the index has an older format: all of it is to be read again first",
+                hint="ragkit ingest",
+            )
 
     def _ingesting(
         self, held: WriterLock, paths: Sequence[str | Path], ways: Ways
