@@ -138,18 +138,19 @@ def _folded(text: str) -> str:
 def _citation(number: int, hit: Hit, start: int, end: int) -> Citation:
     chunk = hit.chunk
     first = chunk.lines[0] + _breaks(chunk.text[:start])
+    page, read_by = hit.page_of(start, end)
     return Citation(
         marker=number,
         path=hit.path,
         start=chunk.start + start,
         end=chunk.start + end,
         lines=(first, first + _breaks(chunk.text[start:end].rstrip())),
-        page=chunk.page,
+        page=page,
         text=chunk.text[start:end],
         place=chunk.place_at(start),
         also=hit.also,
         stale=hit.stale,
-        read_by=hit.read_by,
+        read_by=read_by,
     )
 
 

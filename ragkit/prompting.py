@@ -71,6 +71,8 @@ def build_prompt(
 def _source(hit: Hit, text: str, word: str) -> str:
     chunk = hit.chunk
     place = f"page {chunk.page}" if chunk.page else f"lines {chunk.lines[0]}-{chunk.lines[1]}"
+    if hit.pages:
+        place = f"pages {hit.pages[0][1]}-{hit.pages[-1][1]}"
     place = chunk.place_at(0).lstrip("!@") or place
     path = heading_path(hit.title, chunk.headings)
     head = f"[{hit.rank}] {hit.path}, {place}" + (f", {path}" if path else "")

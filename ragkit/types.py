@@ -92,7 +92,23 @@ class Hit:
     id: int = 0  # of the chunk in its index
     views: tuple[tuple[str, float], ...] = ()  # (view, its normalised score), for `why`
     unread: tuple[int, ...] = ()  # pages of its file that have no text, from 1
-    read_by: str = ""  # the model that read the page from its image, "" if none did
+    read_by: str = ""  # the model that read a page of it from its image, "" if none did
+    pages: tuple[tuple[int, int, str], ...] = ()  # those of a chunk that spans several: (offset in
+    # its text where one begins, its number, the model that read it)
+
+    def page_of(self, start: int, end: int) -> tuple[int | None, str]:
+        """Return the page on which a stretch of the text begins, and the model that read it.
+
+        >>> pages = ((0, 4, ""), (4, 5, ""), (8, 6, "llava"))
+        >>> hit = Hit(1, 1.0, "a.pdf", Chunk("one two six", 0, 11, (1, 1), 4), pages=pages)
+        >>> hit.page_of(0, 3), hit.page_of(5, 7), hit.page_of(5, 11)
+        ((4, ''), (5, ''), (5, 'llava'))
+        """
+        if not self.pages:
+            return self.chunk.page, self.read_by
+        ends = (*(at for at, _, _ in self.pages[1:]), len(self.chunk.text))
+        on = [page for page, last in zip(self.pages, ends, strict=True) if last > start]
+        return on[0][1], next((by for at, _, by in on if by and at < end), "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,13 @@ from ragkit.errors import (
     OllamaReplyError,
     OllamaUnreachableError,
 )
+from ragkit.grounding import citations
 from ragkit.index.looking import Looking
 from ragkit.loading.seen import with_pages
 from ragkit.loading.workers import PdfWorkers
 from ragkit.pdf.reading import Readers
 from ragkit.pdf.second import png
+from ragkit.prompting import build_prompt
 from ragkit.rag.steps import result_of
 from ragkit.types import Document, Heading
 from tests.embedders import HashingEmbedder
@@ -64,12 +66,15 @@ def asked(server: Server) -> int:
     return len(server.requests_to("/api/chat"))
 
 
-def made(tmp_path: Path, server: Server, *, vision_model: str = "llava") -> Rag:
+def made(
+    tmp_path: Path, server: Server, *, vision_model: str = "llava", chunker: str = "structure"
+) -> Rag:
     return Rag(
         tmp_path / ".ragkit",
         embedder=HashingEmbedder(),
         host=server.url,
         vision_model=vision_model,
+        chunker=chunker,
     )
 
 
@@ -127,6 +132,22 @@ def test_it_reads_just_the_pages_that_have_no_text(tmp_path: Path, seeing: Serve
     body = seeing.requests_to("/api/chat")[0]
     (message,) = body["messages"]
     assert (body["model"], body["stream"], len(message["images"])) == ("llava", False, 1)
+
+
+def test_a_chunk_over_pages_is_cited_with_the_page_of_the_quote(
+    tmp_path: Path, seeing: Server
+) -> None:
+    put(tmp_path / "docs/guide.pdf", scan(shown("First page."), shown("Anna built it."), BLANK))
+    with made(tmp_path, seeing, chunker="document") as rag:
+        rag.ingest(tmp_path / "docs")
+        hits = rag.search("Anna")
+        text = rag.text("docs/guide.pdf")
+        quotes = "“First page.” [1] “Anna built it.” [1] “Sign 1 warns of slippery decks.” [1] [1]"
+        *quoted, whole = citations(quotes, hits)
+        assert [(c.page, c.read_by) for c in quoted] == [(1, ""), (2, ""), (3, "llava")]
+        assert [text.splitlines()[c.lines[0] - 1] for c in quoted] == [c.text for c in quoted]
+        assert (whole.page, whole.read_by, hits[0].read_by) == (1, "llava", "llava")
+        assert "docs/guide.pdf, pages 1-3" in build_prompt("Anna?", hits, budget_tokens=500).text
 
 
 def test_a_citation_says_who_read_it(here: Path, ragkit: Terminal, seeing: Server) -> None:

@@ -10,12 +10,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import groupby, takewhile
+from itertools import groupby, pairwise, takewhile
 from pathlib import Path
 
 import numpy as np
 
-from ragkit.catalog import CacheRecord, stale
+from ragkit.catalog import CacheRecord, Content, StoredChunk, stale
 from ragkit.index.admission import Admitted, Known, admit, known
 from ragkit.index.caches import (
     caches_of,
@@ -316,11 +316,25 @@ class Snapshot:
                 id=found.id,
                 views=tuple((name, view.get(found.id, 0.0)) for name, view in views.items()),
                 unread=contents[found.content].pages_without_text,
-                read_by=read_by(contents[found.content].fields, found.chunk.page),
+                read_by=next((by for _, _, by in pages if by), "")
+                or read_by(contents[found.content].fields, found.chunk.page),
+                pages=pages,
             )
             for rank, (score, paths, _, found) in enumerate(rows[:k], start=1)
             for path, *also in (sorted(paths, key=lambda path: path in outdated),)
+            for pages in (self._pages(found, contents[found.content]),)
         ]
+
+    def _pages(self, found: StoredChunk, content: Content) -> tuple[tuple[int, int, str], ...]:
+        """Return the pages that a chunk spans, as ``Hit`` has them; () if it is one, or none."""
+        chunk = found.chunk
+        starts = self._catalog.texts.page_starts(content.id) if content.pages > 1 else []
+        spanned = tuple(
+            (max(at - chunk.start, 0), page, read_by(content.fields, page))
+            for page, (at, end) in enumerate(pairwise([*starts, chunk.end]), start=1)
+            if at < chunk.end and end > chunk.start
+        )
+        return spanned if len(spanned) > 1 else ()
 
     def existing(self, chunks: Collection[int]) -> set[int]:
         """Return those of ``chunks`` that this state of the index has."""
