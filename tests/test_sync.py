@@ -565,5 +565,12 @@ def test_what_a_run_leaves_out_stays_as_it_is(here: Path, ragkit: Terminal) -> N
         "some/bad.txt": ("skip", "not among --include"),
         "some/drafts/c.md": ("remove", "no longer there"),
     }
-    assert ragkit("ingest", "some", "--include", "*.rst")[0] == 0  # what is gone is gone
-    assert [row["path"] for row in ragkit.json("ls")] == ["some/b.txt", "some/bad.txt"]
+    (here / "some/b.txt").unlink()
+    shutil.rmtree(here / "some/drafts")
+    plan = ragkit.json("ingest", "some", "--exclude", "drafts/", "--dry-run")["files"]
+    assert [row["path"] for row in plan if row["action"] == "remove"] == ["some/b.txt"]
+    code, out, err = ragkit("ingest", "some", "--include", "*.rst")  # it is about no other file
+    assert (code, "0 removed" in out) == (1, True)
+    assert "2 files of the index are left out of this run, and stay as they are" in err
+    kept = ["some/b.txt", "some/bad.txt", "some/drafts/c.md"]
+    assert [row["path"] for row in ragkit.json("ls")] == kept

@@ -60,3 +60,12 @@ def is_below(path: str, folder: str) -> bool:
         rest = path[len(folder) :]
         return not rest or rest.startswith(("/", INSIDE)) or folder.endswith("/")
     return False
+
+
+def below(path: str, folder: str) -> str:
+    """Return a stored path as it is from a folder that it lies below.
+
+    >>> below("docs/a/b.md", "docs"), below("a/b.md", "."), below("/a.md", "/")
+    ('a/b.md', 'a/b.md', 'a.md')
+    """
+    return path if folder == "." else path[len(folder) :].removeprefix("/")

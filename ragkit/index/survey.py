@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from os.path import splitext
 from pathlib import Path
 
-from ragkit.catalog import Source, above, holders, is_below, is_by_name
+from ragkit.catalog import Source, above, below, holders, is_below, is_by_name
 from ragkit.index.before import Before
 from ragkit.index.folder import Index
 from ragkit.loading.members import as_text
@@ -95,11 +95,11 @@ def survey(
         is_damaged=bool(damaged),
         choice=choice,
     )
-    walked: list[str] = []
     bare: list[str] = []  # roots that are empty: it may be a disk that is not mounted
     for root in roots:
         if root.exists():
-            (walked if look.below(root) else bare).append(stored(root))
+            (look.walked if look.below(root) else bare).append(stored(root))
+    walked = look.walked
     mine = [stored(root) for root in roots]
     missing = {path for path, root in zip(mine, roots, strict=True) if not root.exists()}
     # Below a root that is there and not empty, a root that is missing was merely deleted.
@@ -185,6 +185,7 @@ class _Look:
         self.lost = {_suffix(path) for path in self._kinds} - loaders.own.keys()
         self._is_damaged = is_damaged  # then what lacks a member does not show it
         self._choice = choice
+        self.walked: list[str] = []  # roots in which something is
         self.left: set[str] = set()  # what the choice leaves out
         self.notes: list[tuple[str, str]] = []
         self._changed: set[str] = set()  # archives of which all members are to be read
@@ -221,8 +222,16 @@ class _Look:
         return replace(found, name=path)
 
     def leaves_out(self, path: str) -> bool:
-        """Say whether a stored path is left out of this run."""
-        return bool(self.left) and (path in self.left or not self.left.isdisjoint(above(path)))
+        """Say whether a stored path is left out of this run, be its file there or gone."""
+        if self._choice is ALL or path in self.seen:
+            return False
+        if path in self.left or not self.left.isdisjoint(above(path)):
+            return True
+        file = next(holders(path), path)
+        roots = [root for root in self.walked if is_below(file, root)]
+        return bool(roots) and all(
+            file != root and self._choice.leaves_out(below(file, root)) for root in roots
+        )
 
     def _sort(self, found: Found, path: str) -> None:
         suffix = _suffix(path)

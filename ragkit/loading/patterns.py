@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from ragkit.errors import ConfigError
@@ -97,6 +98,17 @@ class Choice:
         if self._included and not is_folder and not self._included.match_file(relative):
             return NOT_INCLUDED
         return ""
+
+    def leaves_out(self, relative: str) -> bool:
+        """Say whether a file below the root is left out, by itself or by a folder above it.
+
+        >>> Choice(exclude=["drafts/"]).leaves_out("a/drafts/b.md")
+        True
+        """
+        folders = [*map(str, PurePosixPath(relative).parents)][-2::-1]
+        return any(self.why_not(folder, is_folder=True) for folder in folders) or bool(
+            self.why_not(relative, is_folder=False)
+        )
 
 
 ALL = Choice()
