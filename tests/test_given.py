@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import gzip
 import ipaddress
+import itertools
+import os
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 from click.testing import CliRunner
@@ -316,6 +320,25 @@ def test_what_has_no_end_is_ended(pages: Pages) -> None:
         assert "was not there within" in refused(f"{pages.url}{path}", total_s=0.3)
 
 
+def test_an_interrupt_does_not_wait_for_a_page(pages: Pages) -> None:
+    heard_out, is_cut = [], Event()
+
+    def presses(pages: Pages, headers: dict[str, str]) -> Iterator[bytes]:
+        yield b"HTTP/1.1 200 OK\r\n\r\n"
+        os.kill(os.getpid(), signal.SIGINT)
+        try:
+            yield from itertools.islice(dripping(pages, headers), 250)
+            heard_out.append(headers)
+        finally:
+            is_cut.set()
+
+    pages.answers["/"] = presses
+    with pytest.raises(KeyboardInterrupt):
+        refused(f"{pages.url}/")
+    assert is_cut.wait(10)
+    assert not heard_out
+
+
 def test_what_is_broken_is_told(pages: Pages) -> None:
     packed = gzip.compress(b"words" * 100)
     pages.answers |= {
@@ -331,6 +354,9 @@ def test_what_is_broken_is_told(pages: Pages) -> None:
     }
     for path in ("/short", "/garbage", "/empty"):
         assert "could not be fetched" in refused(f"{pages.url}{path}")
+    for path in ("/short", "/garbage"):  # no TLS is spoken there; what it takes is made once
+        assert "could not be fetched" in refused(f"{pages.url.replace('http:', 'https:')}{path}")
+    assert fetching._context.cache_info().misses == 1
     assert "404 Not Found" in refused(f"{pages.url}/404")
     assert "304" in refused(f"{pages.url}/304")
     assert "as br, which was not asked for" in refused(f"{pages.url}/br")

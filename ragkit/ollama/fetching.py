@@ -11,16 +11,20 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import ssl
 import zlib
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import cache
+from threading import Event
 
 import httpx
 
 from ragkit.errors import LoadError
 
 MOST_REDIRECTS = 5
+LOOK_EVERY_S = 0.1
 CONNECT_S, READ_S, TOTAL_S = 10.0, 20.0, 60.0
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 INNER = (ipaddress.IPv6Network("64:ff9b:1::/48"), ipaddress.IPv6Network("::/96"))  # local ones
@@ -59,8 +63,23 @@ class Fetcher:
             LoadError: there is no such page, it may not be asked for, or it takes too much.
         """
         # In a thread of its own: the caller may have a loop already.
-        with ThreadPoolExecutor(1, "ragkit-fetch") as pool:
-            return pool.submit(asyncio.run, self._in_time(url, tags)).result()
+        pool, is_over = ThreadPoolExecutor(1, "ragkit-fetch"), Event()
+        try:
+            fetching = pool.submit(asyncio.run, self._until(is_over, url, tags))
+            while wait([fetching], LOOK_EVERY_S).not_done:  # one without an end can miss a Ctrl-C
+                pass
+            return fetching.result()
+        finally:
+            is_over.set()
+            pool.shutdown(wait=False)
+
+    async def _until(self, is_over: Event, url: str, tags: Mapping[str, str]) -> Fetched:
+        """Return what is at ``url``, as long as somebody waits for it."""
+        task = asyncio.create_task(self._in_time(url, tags))
+        while not (await asyncio.wait([task], timeout=LOOK_EVERY_S))[0]:
+            if is_over.is_set():
+                task.cancel()
+        return await task
 
     async def _in_time(self, url: str, tags: Mapping[str, str]) -> Fetched:
         try:
@@ -95,7 +114,7 @@ class Fetcher:
         }
         extensions = {"sni_hostname": url.raw_host.decode()} if url.scheme == "https" else {}
         timeout = httpx.Timeout(READ_S, connect=CONNECT_S)
-        verify = httpx.create_ssl_context() if url.scheme == "https" else False
+        verify = _context() if url.scheme == "https" else False
         there = url.copy_with(host=str(address))
         async with (
             httpx.AsyncClient(trust_env=False, verify=verify, timeout=timeout) as http,
@@ -215,6 +234,12 @@ def unpacked(data: bytes, encoding: str, most: int) -> bytes:
     if unpacking.unused_data.strip(b"\0"):
         raise LoadError("it is compressed in several parts, of which only the first can be told")
     return found
+
+
+@cache
+def _context() -> ssl.SSLContext:
+    """Return what certificates are held against; it takes long to make."""
+    return httpx.create_ssl_context()
 
 
 def _too_large(most: int) -> LoadError:
