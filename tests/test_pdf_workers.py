@@ -21,7 +21,7 @@ from ragkit.loading import workers as processes
 from ragkit.loading.pdf import pdf
 from ragkit.loading.workers import Limits, PdfWorkers
 from ragkit.pdf import worker
-from ragkit.pdf.found import Facts, Opened, Page, Picture, Refused, unpacked
+from ragkit.pdf.found import Facts, Found, Opened, Page, Picture, Refused, unpacked
 from ragkit.types import Progress
 from tests.embedders import HashingEmbedder
 from tests.test_ingest import LONG_AGO_NS, write
@@ -101,9 +101,23 @@ def test_a_process_that_is_killed_is_replaced(quick: PdfWorkers) -> None:
     (running, *_) = quick._idle
     running._process.kill()
     running._process.wait()
-    with pytest.raises(LoadError, match=r"the process that read it ended \(signal 9\)"):
-        quick.read(GOOD)
     assert quick.read(GOOD) == pdf(GOOD)
+    assert running not in quick._workers
+
+
+def test_a_process_that_is_killed_as_it_ends_is_not_used_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Late(processes._Worker):
+        def ask(self, data: bytes, **how: object) -> Iterator[Found]:
+            yield from super().ask(data, **how)  # type: ignore[arg-type]
+            self.is_late = True
+            self.kill()
+
+    monkeypatch.setattr(processes, "_Worker", Late)
+    with PdfWorkers(QUICK) as workers:
+        assert workers.read(GOOD) == pdf(GOOD)
+        assert not workers.processes
 
 
 def test_outline_and_properties_that_hang_cost_themselves(

@@ -70,6 +70,11 @@ class _Worker:
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it runs: the system may have ended it, for want of memory."""
+        return self._process.poll() is None
+
     def kill(self) -> None:
         self._process.kill()
 
@@ -239,11 +244,11 @@ class PdfWorkers:
         """Kill what is late."""
         while not self._is_closed.wait(LOOK_EVERY_S):
             now = time.monotonic()
-            with self._lock:
-                late = [worker for worker in self._workers if worker.deadline_s <= now]
-            for worker in late:
-                worker.is_late = True
-                worker.kill()
+            with self._lock:  # under which one that is done in time becomes idle, for another file
+                for worker in self._workers:
+                    if worker.deadline_s <= now:
+                        worker.is_late = True
+                        worker.kill()
 
     # -- work, in those threads
 
@@ -254,7 +259,12 @@ class PdfWorkers:
         with self._lock:
             if self._is_closed.is_set():
                 raise EndedError(STOPPED)
+            dead = [worker for worker in self._idle if not worker.is_alive]
+            self._idle = [worker for worker in self._idle if worker not in dead]
+            self._workers.difference_update(dead)
             worker = self._idle.pop() if self._idle else None
+        for ended in dead:
+            ended.close()
         if worker is None:
             worker = _Worker(self._limits)
             with self._lock:
@@ -267,7 +277,7 @@ class PdfWorkers:
             is_whole = True
         finally:
             with self._lock:
-                keeps = is_whole and not self._is_closed.is_set()
+                keeps = is_whole and not (worker.is_late or self._is_closed.is_set())
                 if keeps:
                     self._idle.append(worker)
                 else:
