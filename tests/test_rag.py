@@ -53,6 +53,7 @@ def test_status_and_ls_say_what_the_index_holds(rag: Rag, folder: Path) -> None:
         ("docs/bridge.md", "Bridges", "markdown", 1, None, "indexed"),
         ("docs/deep/model.md", "Models", "markdown", 1, None, "indexed"),
     ]
+    assert not rag._readers  # what searches is not loaded for it
 
 
 def test_files_that_failed_are_listed_as_such(rag: Rag, folder: Path) -> None:

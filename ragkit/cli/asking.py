@@ -26,7 +26,6 @@ from ragkit.cli.app import (
     where_option,
 )
 from ragkit.cli.completing import complete_models
-from ragkit.cli.history import Last, of_answer, of_search, remember
 from ragkit.cli.links import linked
 from ragkit.cli.output import (
     answer_json,
@@ -51,6 +50,7 @@ from ragkit.text.wording import wording_for
 from ragkit.where import Where
 
 if TYPE_CHECKING:
+    from ragkit.cli.history import Last
     from ragkit.query import Found
     from ragkit.rag import Rag
 
@@ -118,6 +118,7 @@ def ask(
         ragkit ask "How long does a model stay loaded?" --model qwen3 -o num_ctx=8192
         ragkit ask "How long does a model stay loaded?" --where 'path:sample_corpus/** lang:en'
     """
+    from ragkit.cli.history import of_answer
     from ragkit.rag import Rag
 
     with Rag(index, notify=notices(quiet=quiet), **settings) as rag:
@@ -161,6 +162,7 @@ def search(
         ragkit search "keep a model loaded" -k 3
         ragkit search "keep a model loaded" --where 'type:markdown -path:drafts after:2020'
     """
+    from ragkit.cli.history import of_search
     from ragkit.rag import Rag
 
     def found(text: str) -> tuple[dict[str, object], Found]:
@@ -213,6 +215,8 @@ def _remember(rag: Rag, last: Callable[[], Last], *, quiet: bool) -> None:
     folder = rag.folder
     if folder is None or not rag.settings.history:
         return
+    from ragkit.cli.history import remember
+
     try:
         remember(folder, last())
     except OSError as error:

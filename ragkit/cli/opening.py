@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -108,6 +106,8 @@ def _on_disk(rag: Rag, stored: str) -> Path:
         )
     if not inside:
         return path
+    import tempfile
+
     data = rag.bytes_of(stored)
     try:
         folder = tempfile.mkdtemp(prefix="ragkit-")  # for its owner only
@@ -177,6 +177,8 @@ def _run(command: list[str], *, waits: bool) -> None:
     Raises:
         NoSuchPathError: there is no such program.
     """
+    import subprocess
+
     sys.stdout.flush()
     try:
         if waits:

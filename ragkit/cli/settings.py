@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
@@ -210,6 +209,8 @@ def _write(file: Path, text: str, *, is_secret: bool = False) -> None:
     Raises:
         IndexWriteError: no space, no permission.
     """
+    import tempfile
+
     target = file.resolve()  # a link, as people keep who have their settings elsewhere, stays one
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import click
 
 from ragkit.cli.app import cli, index_option, json_option, notice
-from ragkit.cli.history import Last, Passage, recall
 from ragkit.cli.output import name, print_json, printable, write_as_it_is
 from ragkit.cli.output import place as place_of
 from ragkit.errors import ConfigError, NoSuchPathError, NothingFoundError
 
 if TYPE_CHECKING:
+    from ragkit.cli.history import Last, Passage
     from ragkit.rag import Rag
     from ragkit.types import Span
 
@@ -74,8 +74,9 @@ def last_of(rag: Rag) -> Last:
     Raises:
         NothingFoundError: nothing is known of that.
     """
-    folder = rag.reader().index.folder
-    last = recall(folder)
+    from ragkit.cli.history import recall
+
+    last = recall(rag.index().folder)
     if last is None:
         raise NothingFoundError(
             "no answer or search over this index is remembered",

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from ragkit.catalog import StoredChunk, digest_of
-from ragkit.chunking import text_in_context
 from ragkit.errors import (
     IndexDamagedError,
     IndexMissingError,
@@ -91,6 +90,8 @@ def keyed_chunks(index: Index, fingerprint: str) -> Iterator[Keyed]:
 
     A content that is damaged has none.
     """
+    from ragkit.chunking import text_in_context
+
     texts = index.catalog.texts
     for content in texts.with_chunks():
         found: Keyed = []

@@ -14,16 +14,18 @@ import json
 import mimetypes
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from ragkit.catalog import digest_of, is_below, is_by_name
 from ragkit.errors import ConfigError, IndexDamagedError, LoadError
 from ragkit.index.folder import Index
-from ragkit.index.survey import Survey
 from ragkit.loading.members import as_text, cleaned, suffix_of
 from ragkit.loading.walk import Found, Held
 from ragkit.types import Failure, Progress
+
+if TYPE_CHECKING:
+    from ragkit.index.survey import Survey
 
 PIPED = "stdin://"
 TAGS = "fetched "  # begins the fact in which what a page can be known by is kept

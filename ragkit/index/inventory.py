@@ -7,16 +7,11 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 
-from ragkit.catalog import stale
+from ragkit.catalog import Content, stale
 from ragkit.errors import NoSuchPathError
 from ragkit.index.admission import fields_of, known, passed
-from ragkit.index.beside import begun
-from ragkit.index.binding import misled
-from ragkit.index.caches import damages as cache_damages
-from ragkit.index.caches import lagging as cache_lag
 from ragkit.index.folder import Index
 from ragkit.index.locators import page_span
-from ragkit.index.unpacking import ARCHIVE
 from ragkit.types import Listed, Status
 from ragkit.where import Described, Where
 from ragkit.where.globs import folded
@@ -55,7 +50,16 @@ def status(index: Index) -> Status:
         )
 
 
+def _is_archive(content: Content) -> bool:
+    """Say whether it is natural that a content has no text."""
+    from ragkit.index.unpacking import ARCHIVE
+
+    return content.type == ARCHIVE.type
+
+
 def _reindexing(index: Index) -> tuple[str, int] | None:
+    from ragkit.index.beside import begun
+
     built = begun(index)
     if built is None:
         return None
@@ -100,7 +104,7 @@ def listing(
         is_partial = content.pages_without_text or content.id in waiting
         if path in outdated:
             state = "stale"
-        elif not chunks and content.type != ARCHIVE.type:
+        elif not chunks and not _is_archive(content):
             state = "empty"
         else:
             state = "partial" if is_partial else "indexed"
@@ -172,6 +176,8 @@ def text_of(index: Index, path: str | Path, page: int | None = None) -> str:
 
 def row_damages(index: Index) -> list[str]:
     """Read every row of an index; return a line for each that is damaged."""
+    from ragkit.index.binding import misled
+
     catalog = index.catalog
     with catalog.snapshot():
         found = catalog.damages(index.maker.dim)
@@ -183,6 +189,8 @@ def row_damages(index: Index) -> list[str]:
 
 def damages(index: Index) -> list[str]:
     """Read every row and file of an index; return a line for each that is damaged."""
+    from ragkit.index.caches import damages as cache_damages
+
     found = row_damages(index)
     if index.has_lost_transactions():
         found.append("the index is damaged: some of what was last committed to it is not seen")
@@ -192,5 +200,7 @@ def damages(index: Index) -> list[str]:
 
 def lagging(index: Index) -> list[str]:
     """Return the kinds of caches that are behind the catalog, which is no damage."""
+    from ragkit.index.caches import lagging as cache_lag
+
     with index.catalog.snapshot():
         return cache_lag(index.catalog)

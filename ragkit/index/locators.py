@@ -15,7 +15,6 @@ from pathlib import Path
 from ragkit.catalog import Source
 from ragkit.errors import ConfigError, NoSuchPathError
 from ragkit.index.folder import Index
-from ragkit.loading.pdf import BETWEEN
 from ragkit.types import Span
 
 NEWLINE = re.compile(r"\r\n|\r|\n")
@@ -151,6 +150,8 @@ def page_span(text: str, starts: Sequence[int], shown: str, page: int) -> tuple[
     Raises:
         ConfigError: there is no such page.
     """
+    from ragkit.loading.pdf import BETWEEN
+
     if not 1 <= page <= len(starts):
         pages = f"pages 1 to {len(starts)}, not {page}" if starts else "no pages"
         raise ConfigError(f"{shown} has {pages}", hint=f"ragkit show {shown}")

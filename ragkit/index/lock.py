@@ -18,8 +18,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-import filelock
-
 from ragkit.errors import IndexLockedError, IndexWriteError
 
 LOCK = "writer.lock"
@@ -69,6 +67,8 @@ class WriterLock:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        import filelock
+
         # An ingest may be stepped through by several threads.
         self._lock = filelock.FileLock(folder / LOCK, thread_local=False)
 
@@ -83,10 +83,12 @@ class WriterLock:
         Raises:
             IndexWriteError: the folder cannot be written.
         """
+        from filelock import Timeout
+
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(timeout=timeout_s)
-        except filelock.Timeout:
+        except Timeout:
             return False
         except OSError as error:
             raise cannot_write(self.folder, error) from error

@@ -8,7 +8,6 @@ from ragkit.catalog import INSIDE, digest_of, holders, is_by_name, stale
 from ragkit.errors import LoadError, NoSuchPathError
 from ragkit.index.folder import Index
 from ragkit.loading import read
-from ragkit.loading.holders import holder_of
 from ragkit.loading.members import Budget, suffix_of
 
 CHANGED, GONE, FAILED = "changed", "gone", "failed"
@@ -65,6 +64,8 @@ def taken_out(index: Index, path: str, most: int) -> bytes:
         NoSuchPathError: it is no longer there.
         LoadError: its archive is damaged, or it is too large.
     """
+    from ragkit.loading.holders import holder_of
+
     file, inside = file_of(index, path)
     name = file.name
     try:

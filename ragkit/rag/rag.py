@@ -97,10 +97,11 @@ class Rag:
             loaders=loaders or {},
             notify=notify,
             is_found=self._found is not None,
-            release=lambda: self._close_reader(current_thread()),
+            release=lambda: self._close_index(current_thread()),
         )
         self._notify = notify
         self._searching = Searching(self.settings, self._parts, self.reader, notify)
+        self._indexes: dict[Thread, folders.Index] = {}
         self._readers: dict[Thread, Reader] = {}
         self._opening = Lock()
 
@@ -117,13 +118,14 @@ class Rag:
 
     def close(self) -> None:
         """Close the index and the connections. They are opened again when they are needed."""
-        for thread in list(self._readers):
-            self._close_reader(thread)
+        for thread in list(self._indexes):
+            self._close_index(thread)
         self._parts.close()
 
-    def _close_reader(self, thread: Thread) -> None:
-        if reader := self._readers.pop(thread, None):
-            reader.index.close()
+    def _close_index(self, thread: Thread) -> None:
+        self._readers.pop(thread, None)
+        if index := self._indexes.pop(thread, None):
+            index.close()
 
     # -- ingest
 
@@ -232,7 +234,7 @@ class Rag:
         Raises:
             NoSuchPathError: a path does not exist.
         """
-        index = self.reader().index if is_there(self._home) else None
+        index = self.index() if is_there(self._home) else None
         return self._writing.plan(paths, ways, index, progress)
 
     def remove(
@@ -325,7 +327,7 @@ class Rag:
         """Return what the index holds."""
         from ragkit.index.inventory import status
 
-        return status(self.reader().index)
+        return status(self.index())
 
     def ls(
         self, *, where: str | Where | None = None, sort: str = "path", reverse: bool = False
@@ -339,7 +341,7 @@ class Rag:
         """
         from ragkit.index.inventory import listing
 
-        return listing(self.reader().index, as_where(where), sort=sort, reverse=reverse)
+        return listing(self.index(), as_where(where), sort=sort, reverse=reverse)
 
     def fields(self, *, where: str | Where | None = None) -> dict[str, Counter[str]]:
         """Return how many files have each type, language, tag, author and other field's value.
@@ -348,7 +350,7 @@ class Rag:
         """
         from ragkit.index.inventory import fields
 
-        return fields(self.reader().index, as_where(where))
+        return fields(self.index(), as_where(where))
 
     def text(self, path: str | Path, *, page: int | None = None) -> str:
         """Return the text of a source, or of one page, as it was when it was ingested.
@@ -360,7 +362,7 @@ class Rag:
         """
         from ragkit.index.inventory import text_of
 
-        return text_of(self.reader().index, path, page)
+        return text_of(self.index(), path, page)
 
     def locate(self, place: str, *, shown: Callable[[str], str] | None = None) -> Span:
         """Return what a place leads to: a path, ``a.md:3-8``, ``b.pdf#page=7``, ``c.xlsx!Sums:17``.
@@ -375,7 +377,7 @@ class Rag:
         """
         from ragkit.index.locators import locate
 
-        return locate(self.reader().index, place, shown or self.shown_path)
+        return locate(self.index(), place, shown or self.shown_path)
 
     def relocate(self, path: str, start: int, end: int, text: str) -> Span:
         """Return where a passage that stood there stands now, by its text or the beginning of it.
@@ -385,7 +387,7 @@ class Rag:
         """
         from ragkit.index.locators import relocate
 
-        return relocate(self.reader().index, path, start, end, text)
+        return relocate(self.index(), path, start, end, text)
 
     def freshness(self, path: str) -> str:
         """Return what became of a file since it was read: "changed", "gone", "failed" or "".
@@ -395,13 +397,13 @@ class Rag:
         """
         from ragkit.index.on_disk import freshness
 
-        return freshness(self.reader().index, path)
+        return freshness(self.index(), path)
 
     def file(self, path: str) -> tuple[Path, str]:
         """Return the file on disk that a stored path is of, and of a member of it, its own path."""
         from ragkit.index.on_disk import file_of
 
-        return file_of(self.reader().index, path)
+        return file_of(self.index(), path)
 
     def bytes_of(self, path: str) -> bytes:
         """Return a file of the index as it is on disk now, also one in an archive.
@@ -415,7 +417,7 @@ class Rag:
         """
         from ragkit.index.on_disk import taken_out
 
-        return taken_out(self.reader().index, path, self.settings.max_file_mb * 1_000_000)
+        return taken_out(self.index(), path, self.settings.max_file_mb * 1_000_000)
 
     def check(self) -> list[str]:
         """Read every row and file of the index; return a line for each that is damaged.
@@ -424,7 +426,7 @@ class Rag:
         """
         from ragkit.index.inventory import damages, lagging
 
-        index = self.reader().index
+        index = self.index()
         for kind in lagging(index):
             self._notify(f"{kind} cache: behind the catalog, which 'ragkit ingest' mends")
         return damages(index)
@@ -448,7 +450,7 @@ class Rag:
 
         folder = self._writing.require_index()
         folders.require_folder(folder)
-        self._close_reader(current_thread())
+        self._close_index(current_thread())
         with lock(folder):
             return repair(
                 folder,
@@ -484,7 +486,7 @@ class Rag:
         """
         from ragkit.index.portable import export
 
-        return export(self.reader().index, Path(file))
+        return export(self.index(), Path(file))
 
     def lines(self) -> Iterator[str]:
         """Yield each passage with its vector as a line of JSON, for other programs.
@@ -494,7 +496,7 @@ class Rag:
         """
         from ragkit.index.portable import lines
 
-        return lines(self.reader().index)
+        return lines(self.index())
 
     def take_in(self, file: str | Path) -> None:
         """Make the index, which is not there yet, of a file that ``export`` wrote; embed nothing.
@@ -526,18 +528,29 @@ class Rag:
 
     # -- the index
 
+    def index(self) -> folders.Index:
+        """Return the index, opened to be read: one a thread. Nothing that searches is loaded.
+
+        Raises:
+            IndexMissingError: there is no index.
+        """
+        thread = current_thread()
+        if thread not in self._indexes:
+            with self._opening:
+                for other in [other for other in list(self._indexes) if not other.is_alive()]:
+                    self._close_index(other)
+                self._indexes[thread] = folders.Index.open(self._writing.require_index())
+        return self._indexes[thread]
+
     def reader(self) -> Reader:
         """Return what opens snapshots of the index, for pipelines of one's own: one a thread.
 
         Raises:
             IndexMissingError: there is no index.
         """
-        thread = current_thread()
+        index, thread = self.index(), current_thread()
         if thread not in self._readers:
             from ragkit.index.snapshot import Reader
 
-            with self._opening:
-                for other in [other for other in list(self._readers) if not other.is_alive()]:
-                    self._close_reader(other)
-                self._readers[thread] = Reader(folders.Index.open(self._writing.require_index()))
+            self._readers[thread] = Reader(index)
         return self._readers[thread]

@@ -13,7 +13,6 @@ from ragkit.catalog import is_by_name, is_outdated, is_there
 from ragkit.config import Settings
 from ragkit.errors import ConfigError, IndexMissingError, IndexStaleError
 from ragkit.index import folder as folders
-from ragkit.index.given import NOTHING, PIPED, Given, gather, pages_to_fetch
 from ragkit.index.lock import WriterLock
 from ragkit.loading.own import Loaders
 from ragkit.loading.patterns import ALL, Choice
@@ -24,6 +23,7 @@ from ragkit.rag.steps import result_of
 from ragkit.types import IngestReport, Progress, Ways
 
 if TYPE_CHECKING:
+    from ragkit.index.given import Given
     from ragkit.index.plan import Plan, Planned
     from ragkit.loading.workers import Limits
 
@@ -49,6 +49,8 @@ def named(paths: Sequence[str | Path]) -> list[str]:
     Raises:
         ConfigError: one is an address, but not of a page.
     """
+    from ragkit.index.given import PIPED
+
     found = [str(path) for path in paths if is_by_name(str(path))]
     for path in found:
         if path.startswith(PIPED):
@@ -207,6 +209,8 @@ class Writing:
         self, index: folders.Index | None, paths: Sequence[str | Path], ways: Ways
     ) -> Generator[Progress, None, Given]:
         """Return what is given by name; pages are fetched, those given before if nothing was."""
+        from ragkit.index.given import NOTHING, gather, pages_to_fetch
+
         piped = ways.get("piped", {})
         every = (not paths and not piped) or (index is not None and index.is_to_be_renewed())
         pages = pages_to_fetch(
