@@ -165,7 +165,7 @@ class Span:
     end: int
     lines: tuple[int, int]
     page: int | None  # that was asked for
-    place: str  # that was asked for: "!Sheet1:17", "@00:12:03"
+    place: str  # that it is: "!Sheet1:17"; of times, the one that runs at the time asked for
     document: str = field(repr=False)  # the whole text that it is a part of
 
     @property

@@ -665,7 +665,7 @@ def test_a_fault_of_its_own_says_how_to_see_more(
     indexed: Path, ragkit: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def faulty(_: object) -> None:
-        raise ZeroDivisionError("oh")
+        raise ZeroDivisionError("oh \x1b[2J")
 
     def broken(*_: object, **__: object) -> None:
         raise OSError(errno.EIO, "oh")
@@ -676,7 +676,7 @@ def test_a_fault_of_its_own_says_how_to_see_more(
     monkeypatch.setattr(rag.Rag, "status", faulty)
     code, _, err = ragkit("status")
     assert code == 70
-    assert "a fault of ragkit's own: ZeroDivisionError: oh" in err
+    assert "a fault of ragkit's own: ZeroDivisionError: oh \\x1b[2J\n" in err
     assert "RAGKIT_DEBUG=1" in err
     monkeypatch.setenv("RAGKIT_DEBUG", "1")
     with pytest.raises(ZeroDivisionError):

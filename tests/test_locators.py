@@ -175,6 +175,15 @@ def test_every_printed_place_can_be_typed_back(
                     assert found.start <= chunk.start < found.end
 
 
+def test_a_time_after_the_last_leads_there_and_says_so(rag: Rag, ragkit: Terminal) -> None:
+    told = "note: nothing begins after @01:00:00.500: this is the last of talk.srt\n"
+    for place_given, is_beyond in (("@99:00:00", True), ("@01:00:00.500", False), ("@0:13", False)):
+        _, out, err = ragkit("show", f"talk.srt{place_given}")
+        assert (told in err) == is_beyond
+        assert out
+    assert rag.locate("talk.srt@2:00:00").place == "@01:00:00.500"
+
+
 # -- show
 
 

@@ -213,11 +213,9 @@ def complain(error: RagkitError) -> None:
 
 
 def _fault(error: Exception) -> int:
-    click.echo(
-        f"Error: a fault of ragkit's own: {type(error).__name__}: {error}\n"
-        "  hint: run it again with RAGKIT_DEBUG=1 for the details, and please report them",
-        err=True,
-    )
+    told = f"Error: a fault of ragkit's own: {type(error).__name__}: {error}\n"
+    hint = "  hint: run it again with RAGKIT_DEBUG=1 for the details, and please report them"
+    click.echo(printable(told, keep="\n\t") + hint, err=True)
     if os.environ.get("RAGKIT_DEBUG"):
         raise error
     return FAULT

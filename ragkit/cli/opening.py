@@ -125,12 +125,14 @@ def _on_disk(rag: Rag, stored: str) -> Path:
 
 def _command(path: Path, span: Span, page: int | None, named: str) -> tuple[list[str], int | None]:
     """Return what opens a file, and at which line if it is opened as text."""
+    from ragkit.loading.reading import beginning
+
     if page is not None:
         return viewer(path, f"{path.as_uri()}#page={page}", page, named=named), None
-    data = path.read_bytes() if path.is_file() else b""
+    begins = beginning(str(path), LOOKED_AT) if path.is_file() else b""
     is_page = path.suffix.lower() in (".html", ".htm", ".xhtml")
-    if not is_page and is_text(data):
-        line = line_of(data, span)
+    if not is_page and is_text(begins):
+        line = line_of(path.read_bytes(), span)
         if command := editor(path, line) or text_opener(path, named=named):
             return command, line
     uri = path.as_uri()
@@ -140,9 +142,9 @@ def _command(path: Path, span: Span, page: int | None, named: str) -> tuple[list
     return viewer(path, uri, None, named=named), None
 
 
-def is_text(data: bytes) -> bool:
-    """Say whether a file is one that an editor shows as it is."""
-    return data.startswith(WIDE) or b"\0" not in data[:LOOKED_AT]
+def is_text(begins: bytes) -> bool:
+    """Say whether a file is one that an editor shows as it is, by its beginning."""
+    return begins.startswith(WIDE) or b"\0" not in begins
 
 
 def line_of(data: bytes, span: Span) -> int:

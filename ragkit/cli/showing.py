@@ -30,6 +30,7 @@ STATES = {
     "gone": "{} is no longer there, or cannot be looked at: this is what was read of it",
     "failed": "{} could not be read again: this is its older text ('ragkit status --failed')",
 }
+LAST = "nothing begins after {}: this is the last of {}"
 MOVED = "the passage has moved since: it stood at {}"
 
 
@@ -65,7 +66,10 @@ def show(place: str | None, context: int, index: str | None, as_json: bool) -> N
             notice(OF[last.of].format(int(number[1]), printable(last.question)))
             _show_passages(rag, last, passages, context, as_json=as_json)
         else:
-            _show_span(rag, rag.locate(place, shown=partial(name, rag)), as_json=as_json)
+            span = rag.locate(place, shown=partial(name, rag))
+            _show_span(rag, span, as_json=as_json)
+            if span.place and not place.endswith(span.place) and not _is_followed(span):
+                notice(f"note: {LAST.format(printable(span.place), name(rag, span.path))}")
 
 
 def last_of(rag: Rag) -> Last:
@@ -127,6 +131,11 @@ def _show_span(rag: Rag, span: Span, *, as_json: bool) -> None:
     else:
         write_as_it_is(span.text)
     _say_state(rag, span.path, state)
+
+
+def _is_followed(span: Span) -> bool:
+    """Say whether any text comes behind a stretch."""
+    return bool(span.document[span.end :].strip())
 
 
 def _say_state(rag: Rag, path: str, state: str) -> None:

@@ -122,7 +122,7 @@ def _span(index: Index, content: int, path: str, rest: str, given: str) -> Span:
     text = texts.text(content)
     shown = given.removesuffix(rest)
     page: int | None = None
-    stretch: tuple[int, int] | None
+    place = ""
     if not rest:
         stretch = 0, len(text)
     elif found := re.fullmatch(r"#page=(\d+)", rest):
@@ -136,11 +136,12 @@ def _span(index: Index, content: int, path: str, rest: str, given: str) -> Span:
             raise ConfigError(told, hint=f"ragkit show {shown}")
         stretch = lines[first - 1], lines[last]
     else:
-        stretch = _place(index, content, rest)
-        if stretch is None:
+        found_place = _place(index, content, rest)
+        if found_place is None:
             told = f"{shown} has no {rest[:SHOWN]}"
             raise ConfigError(told, hint=f"ragkit show {shown}")
-    place = rest if rest[:1] in ("!", "@") else ""
+        place, start, end = found_place
+        stretch = start, end
     return span_of(text, path, *stretch, page=page, place=place)
 
 
@@ -169,8 +170,8 @@ def span_of(
     return Span(path, start, end, (first, last), page, place, text)
 
 
-def _place(index: Index, content: int, place: str) -> tuple[int, int] | None:
-    """Return the stretch that begins at a place, None if the document has none such."""
+def _place(index: Index, content: int, place: str) -> tuple[str, int, int] | None:
+    """Return the place that is meant, where it begins and ends; None if there is none such."""
     marks: list[tuple[int, str]] = []
     end = 0
     for stored in index.catalog.texts.chunks_of(content):
@@ -179,13 +180,13 @@ def _place(index: Index, content: int, place: str) -> tuple[int, int] | None:
                 marks.append((stored.chunk.start + at, name))
         end = max(end, stored.chunk.end)
     wanted = _seconds(place)
-    found: tuple[int, int] | None = None
+    found: tuple[str, int, int] | None = None
     for (start, name), (following, _) in pairwise([*marks, (end, "")]):
         if name == place:
-            return start, following
+            return name, start, following
         begun = _seconds(name)
         if wanted is not None and begun is not None and begun <= wanted:
-            found = start, following  # the last that has begun by then
+            found = name, start, following  # the last that has begun by then
     return found
 
 
