@@ -261,9 +261,16 @@ class _Counts:
             return True
         if any(path.startswith(index) for index in self._index):
             return False
-        for folder in self._folders:
-            if path.startswith(folder):
-                *above, name = Path(path.removeprefix(folder)).parts
-                hidden = any(part.startswith(".") or part in NEVER for part in above)
-                return not hidden and (name in IGNORE_FILES or not name.startswith("."))
-        return False
+        # One root may lie in another, in a folder that is not read from there: any of them counts.
+        return any(
+            _is_read(Path(path.removeprefix(folder)))
+            for folder in self._folders
+            if path.startswith(folder)
+        )
+
+
+def _is_read(path: Path) -> bool:
+    """Say whether what has a path below a root may be of a file to read."""
+    *above, name = path.parts
+    hidden = any(part.startswith(".") or part in NEVER for part in above)
+    return not hidden and (name in IGNORE_FILES or not name.startswith("."))

@@ -200,11 +200,13 @@ def test_a_watch_that_cannot_be(
 
 
 def test_changes_of_what_is_not_read_start_nothing(docs: Path, tmp_path: Path) -> None:
-    counts = watch._Counts([tmp_path, docs], [tmp_path / ".config/one.md"], tmp_path / "kb")
+    folders = [tmp_path, docs, tmp_path / ".notes/in"]
+    counts = watch._Counts(folders, [tmp_path / ".config/one.md"], tmp_path / "kb")
     is_read = {
         "docs/a.md": True, "docs/.ragkitignore": True, "docs/sub/b.md": True, "docs/.git/x": False,
         "docs/.hidden": False, "docs/node_modules/x.md": False, "kb/catalog.sqlite": False,
         ".config/one.md": True, ".config/two.md": False, "../elsewhere.md": False,
+        ".notes/in/a.md": True, ".notes/a.md": False, ".notes/in/.b.md": False,
     }  # fmt: skip
     for name, expected in is_read.items():
         path = os.path.normpath(tmp_path / name)
