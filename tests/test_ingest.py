@@ -20,7 +20,17 @@ from ragkit.errors import (
     NothingFoundError,
     OllamaUnreachableError,
 )
-from ragkit.types import Chunk, Document, FloatMatrix, IngestReport, Progress
+from ragkit.loading.patterns import Choice
+from ragkit.loading.walk import Found, walk
+from ragkit.types import (
+    Chunk,
+    Document,
+    Failure,
+    FloatMatrix,
+    IngestReport,
+    Progress,
+    Skipped,
+)
 from tests.embedders import HashingEmbedder
 
 LONG_AGO_NS = 1_600_000_000 * 10**9
@@ -74,6 +84,25 @@ def test_a_second_run_reads_and_embeds_nothing(
     embedder.embedded.clear()
     assert counts(rag.ingest()) == (0, 0, 2, 0, 0)
     assert not embedder.embedded
+
+
+def test_a_first_run_walks_once_unless_its_folder_is_there(
+    docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walks: list[Path] = []
+
+    def walked(root: Path, choice: Choice) -> Iterator[Found | Skipped | Failure]:
+        walks.append(root)
+        return walk(root, choice)
+
+    monkeypatch.setattr("ragkit.index.survey.walk", walked)
+    (docs / "kb").mkdir()  # it holds the lock before it holds an index
+    for home, count in ((docs.parent / ".ragkit", 1), (docs / "kb", 2)):
+        with Rag(home, embedder=HashingEmbedder()) as rag:
+            assert rag.ingest(docs).files == 2
+            assert rag.ingest(docs).unchanged == 2
+        assert len(walks) == count + 1
+        walks.clear()
 
 
 def test_a_changed_file_embeds_only_what_is_new_in_it(

@@ -155,7 +155,9 @@ class Writing:
         exists = is_there(folder)
         reindex = ways.get("reindex", False)
         choice = chosen_by(ways)
+        chosen = None
         if not exists:
+            is_bare = not folder.exists()  # else there may be a lock in it, which is no document
             stored = partial(folders.stored_path, base=folder.parent)
             found = survey(None, roots, stored=stored, loaders=self._loaders, choice=choice)
             if not (
@@ -163,6 +165,7 @@ class Writing:
             ):  # no index is made of nothing
                 yield Progress("done", report=IngestReport(skipped=found.skipped))
                 return
+            chosen = found if is_bare else None
         embedder = self._parts.embedder_to_ingest(folder if exists else None, anew=reindex)
         maker = folders.Maker(
             embedder.name,
@@ -174,6 +177,7 @@ class Writing:
         self._parts.chunker(maker.chunker, maker.chunk_tokens)  # before a folder is made
         reads_images = seeing(self._settings, self._parts)
         yield from self.turn(held, wait=ways.get("wait", False))
+        chosen = None if is_there(folder) else chosen  # another may have been quicker
         with self.opened(held, new=None if exists else maker) as index:
             if not (exists or self._is_found):
                 self._notify(f"making an index in {folders.NAME} of this folder")
@@ -201,6 +205,7 @@ class Writing:
                 pdf_limits=self._pdf_limits(),
                 seeing=reads_images,
                 given=given,
+                chosen=chosen,
                 before=before,
             )
             index.forget_renewal()
