@@ -15,9 +15,10 @@ import time
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ragkit.catalog import UNKNOWN, Source, digest_of, holders, is_below
 from ragkit.chunking import text_in_context
@@ -32,12 +33,14 @@ from ragkit.index.tally import Tally, in_parts, without_vectors
 from ragkit.loading.own import BUILT_IN, Loaders
 from ragkit.loading.patterns import ALL, Choice
 from ragkit.loading.walk import Found
-from ragkit.loading.workers import Limits
 from ragkit.protocols import Chunker, Embedder, Seeing
-from ragkit.reading import Read, Reading
 from ragkit.text.languages import detect
 from ragkit.text.tokens import estimate_tokens
 from ragkit.types import Document, Embedded, Failure, IngestReport, Progress, Skipped
+
+if TYPE_CHECKING:
+    from ragkit.loading.workers import Limits
+    from ragkit.reading import Read, Reading
 
 BATCH_BYTES = 4_000_000  # of documents that wait for their vectors
 TELLING_TOKENS = 10_000  # fewer say little of how fast an embedder is
@@ -102,17 +105,7 @@ def ingest(
     surveyed = given.join(surveyed)
     again = reread or retry_failed
     tally = Tally(surveyed, before or IngestReport())
-    reading = Reading(
-        index,
-        surveyed,
-        loaders=loaders,
-        max_file_bytes=max_file_bytes,
-        anew=again,
-        pdf_limits=pdf_limits,
-        seeing=seeing,
-        tally=tally,
-    )
-    run = _Run(index, reading, embedder, chunker, again, surveyed, tally)
+    run = _Run(index, embedder, chunker, again, surveyed, tally)
     with index.catalog.transaction():
         if reread:  # of damage, perhaps
             index.catalog.reindex()
@@ -130,11 +123,25 @@ def ingest(
             index.catalog.failures.put(failure)
     pool = pool_for(embedder)
     try:
-        for found in reading.files():
-            yield run.tally.progress("read", reading.stored_path(found))
-            yield from run.take(found)
-            if run.batch.is_full:
-                yield from run.hand_over(pool)
+        if surveyed.fresh:
+            from ragkit.reading import Reading  # all the loaders, for which nothing else has a use
+
+            reading = Reading(
+                index,
+                surveyed,
+                loaders=loaders,
+                max_file_bytes=max_file_bytes,
+                anew=again,
+                pdf_limits=pdf_limits,
+                seeing=seeing,
+                tally=tally,
+            )
+            with closing(reading):
+                for found in reading.files():
+                    yield run.tally.progress("read", reading.stored_path(found))
+                    yield from run.take(reading, found)
+                    if run.batch.is_full:
+                        yield from run.hand_over(pool)
         yield from run.hand_over(pool)
         yield from run.store(leave=0)
     except (KeyboardInterrupt, GeneratorExit, OllamaError) as error:
@@ -144,7 +151,6 @@ def ingest(
         publish(index.catalog, index.folder, dim=embedder.dim)
         raise
     finally:
-        reading.close()
         pool.shutdown(wait=False, cancel_futures=True)  # nothing is under way, unless in a hurry
     run.remove_vanished([*map(index.stored_path, roots), *given.pages])
     run.remember_pace()
@@ -179,7 +185,6 @@ class _Run:
     def __init__(
         self,
         index: Index,
-        reading: Reading,
         embedder: Embedder,
         chunker: Chunker,
         reread: bool,
@@ -187,7 +192,6 @@ class _Run:
         tally: Tally,
     ) -> None:
         self.index = index
-        self.reading = reading
         self.embedder = embedder
         self.chunker = chunker
         self.reread = reread
@@ -206,16 +210,16 @@ class _Run:
 
     # -- reading
 
-    def take(self, found: Found) -> Iterator[Progress]:
+    def take(self, reading: Reading, found: Found) -> Iterator[Progress]:
         """Read a file, cut it, and add it to the batch in hand; or say why not.
 
         Yields while the file is read elsewhere.
         """
-        path = self.reading.stored_path(found)
+        path = reading.stored_path(found)
         self.tally.took(found.size)
         seen_ns = time.time_ns()
         try:
-            read = yield from self.reading.read(path, found)
+            read = yield from reading.read(path, found)
             if isinstance(read, Skipped):
                 self._skip(read)
                 return
@@ -286,10 +290,12 @@ class _Run:
                 keys, request = batch.requests[0]
                 while not is_done(request):
                     yield self.tally.progress("embed")
-                self._put_vectors(batch, keys, request.result())
+                if len(batch.requests) == 1:
+                    break  # its vectors are stored with the files
+                with self.index.catalog.transaction():  # those of a long document as they come
+                    self._put_vectors(batch, keys, request.result())
                 batch.requests.popleft()
-                if batch.requests:
-                    yield self.tally.progress("embed")
+                yield self.tally.progress("embed")
             self._store_files(batch)
             if self.unpublished >= PUBLISH_CHUNKS:
                 yield self.tally.progress("publish")
@@ -298,12 +304,15 @@ class _Run:
                 self.unpublished = 0
 
     def _store_files(self, batch: _Batch) -> None:
-        """Write the files of a batch, all of whose vectors are stored."""
+        """Write the files of a batch, and those of its vectors that are not stored yet."""
         self._store_known()
         with self.index.catalog.transaction():
+            for keys, request in batch.requests:
+                self._put_vectors(batch, keys, request.result())
             ids = self.last.fresh | batch.ids | batch.fresh
             for read in batch.files:
                 self._store(read, ids)
+        batch.requests.clear()
         self.waiting.popleft()
         self.last = batch
 
@@ -322,20 +331,19 @@ class _Run:
         finish([request for batch in batches for _, request in batch.requests])
         for batch in batches:
             good = [not r.cancelled() and r.exception() is None for _, r in batch.requests]
-            for (keys, request), is_good in zip(batch.requests, good, strict=True):
-                if is_good:
-                    self._put_vectors(batch, keys, request.result())
-            batch.requests.clear()
             if all(good) and self.waiting[0] is batch:
                 self._store_files(batch)
+                continue
+            with self.index.catalog.transaction():
+                for (keys, request), is_good in zip(batch.requests, good, strict=True):
+                    if is_good:
+                        self._put_vectors(batch, keys, request.result())
         self._store_known()
 
     def _put_vectors(self, batch: _Batch, keys: Sequence[bytes], found: Embedded) -> None:
-        """Keep vectors, those of a long document as they come."""
+        """Keep the vectors of a request, within a transaction."""
         good = [i for i in range(len(keys)) if i not in found.refused]
-        vectors = self.index.catalog.vectors
-        with self.index.catalog.transaction():
-            ids = vectors.put([keys[i] for i in good], found.rows[good])
+        ids = self.index.catalog.vectors.put([keys[i] for i in good], found.rows[good])
         batch.fresh |= dict.fromkeys(keys, 0) | ids
         self.refused |= {keys[i]: reason for i, reason in found.refused.items()}
         self.in_parts |= {keys[i]: parts for i, parts in found.parts.items()}

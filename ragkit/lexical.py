@@ -73,8 +73,10 @@ def _schema() -> tantivy.Schema:
 
 def write_lexical(
     folder: Path, entries: Iterable[Entry], *, removed: Sequence[int] = (), after: int = 0
-) -> None:
+) -> dict[str, int]:
     """Add chunks to the index in ``folder``, which is made if it is empty, and drop others.
+
+    Return the number of terms that were added to each of ``FIELDS``, which tantivy does not tell.
 
     Args:
         folder: an existing folder; none but the caller uses it.
@@ -91,17 +93,21 @@ def write_lexical(
         schema, "chunk", tantivy.FieldType.Unsigned, after, 2**63, include_lower=False
     )
     writer.delete_documents_by_query(beyond)
+    added = dict.fromkeys(FIELDS, 0)
     for entry in entries:
         document = tantivy.Document()
         document.add_unsigned("chunk", entry.chunk)
         for name in FIELDS:
-            document.add_text(name, getattr(entry, name))
+            joined: str = getattr(entry, name)
+            document.add_text(name, joined)
+            added[name] += joined.count(" ") + 1 if joined else 0
         writer.add_document(document)
     writer.commit()
     writer.wait_merging_threads()
     mode = folder.stat().st_mode & 0o666  # tantivy lets none but their owner read some of its files
     for file in folder.iterdir():
         file.chmod(mode)
+    return added
 
 
 def holds_dropped(folder: Path) -> bool:

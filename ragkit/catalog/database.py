@@ -56,10 +56,10 @@ CREATE TABLE meta_again(key TEXT PRIMARY KEY, value TEXT NOT NULL, seal BLOB NOT
 
 def digest_of(*parts: bytes) -> bytes:
     """Return a 16-byte digest of byte strings, told apart by their lengths."""
-    state = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        state.update(len(part).to_bytes(8, "little"))
-        state.update(part)
+    *others, last = parts
+    before = b"".join(len(part).to_bytes(8, "little") + part for part in others)
+    state = hashlib.blake2b(before + len(last).to_bytes(8, "little"), digest_size=16)
+    state.update(last)
     return state.digest()
 
 

@@ -10,6 +10,7 @@ import shlex
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import lru_cache
 from typing import Any
 
 from ragkit.catalog.database import digest_of, seal_of
@@ -91,10 +92,11 @@ class Texts:
     def remove_sources(self, paths: Iterable[str], *, keep: Collection[int] = ()) -> None:
         """Drop sources, and the texts that no other source holds but those to ``keep``."""
         for path in paths:
-            row = self._db.execute("SELECT content FROM sources WHERE path=?", (path,)).fetchone()
-            self._db.execute("DELETE FROM sources WHERE path=?", (path,))
-            if row is not None and row[0] not in keep:
-                self._drop_if_homeless(row[0])
+            for (content,) in self._db.execute(
+                "DELETE FROM sources WHERE path=? RETURNING content", (path,)
+            ).fetchall():
+                if content not in keep:
+                    self._drop_if_homeless(content)
 
     def remove_damaged(self, paths: Collection[str]) -> None:
         """Drop those of the damaged sources that seem to be at ``paths``; their texts stay."""
@@ -120,8 +122,10 @@ class Texts:
         self._db.execute("DELETE FROM contents WHERE id=?", (content,))
 
     def _drop_chunks(self, content: int) -> None:
-        self._db.execute("INSERT INTO removed SELECT id FROM chunks WHERE content=?", (content,))
-        self._db.execute("DELETE FROM chunks WHERE content=?", (content,))
+        if dropped := self._db.execute(
+            "DELETE FROM chunks WHERE content=? RETURNING id", (content,)
+        ).fetchall():
+            self._db.executemany("INSERT INTO removed VALUES(?)", dropped)
 
     def paths_of(self, contents: Iterable[int]) -> dict[int, list[str]]:
         """Return the homes of each text, sorted.
@@ -185,8 +189,8 @@ class Texts:
         """
         text = document.text.encode()
         fields = (_content_key(document), document.type, document.title, language,
-                  json.dumps(document.page_starts), json.dumps(document.pages_without_text),
-                  json.dumps(document.notes), json.dumps(document.fields),
+                  _column(document.page_starts), _column(document.pages_without_text),
+                  _column(document.notes), _column(document.fields),
                   digest_of(text))  # fmt: skip
         content: int
         (content,) = self._db.execute(
@@ -206,7 +210,7 @@ class Texts:
             at = chunk.start
             piece = chunk.text.encode()
             row = (content, chunk.start, chunk.end, at_byte, len(piece), *chunk.lines, chunk.page,
-                   json.dumps(chunk.headings), json.dumps(chunk.places), vector)  # fmt: skip
+                   _headings_column(chunk.headings), _column(chunk.places), vector)  # fmt: skip
             rows.append((*row, seal_of(piece, *row)))
         self._db.executemany(
             "INSERT INTO chunks(content,start,end,first_byte,bytes,first_line,last_line,page,"
@@ -307,7 +311,7 @@ class Texts:
         for id_, text, row in self._rows(condition, values):
             content, start, end, _, _, first, last, page, headings, places, vector = row
             chunk = Chunk(text.decode(), start, end, (first, last), page,
-                          tuple(json.loads(headings)), _pairs(places))  # fmt: skip
+                          _headings(headings), _pairs(places))  # fmt: skip
             yield StoredChunk(id_, content, vector, chunk)
 
     def _rows(
@@ -447,6 +451,21 @@ def _content_of(row: Sequence[Any]) -> Content | None:
     id_, _, type_, title, language, pages, blank, notes, fields, _, _ = row
     return Content(id_, type_, title, language, len(_listed(pages)),
                    tuple(_listed(blank)), tuple(_listed(notes)), _pairs(fields))  # fmt: skip
+
+
+def _column(values: Sequence[object]) -> str:
+    """Return the column of a list, which is empty in nearly all rows."""
+    return json.dumps(values) if values else "[]"
+
+
+@lru_cache(maxsize=100)  # the chunks of a section follow each other
+def _headings_column(headings: tuple[str, ...]) -> str:
+    return _column(headings)
+
+
+@lru_cache(maxsize=100)
+def _headings(column: str) -> tuple[str, ...]:
+    return tuple(json.loads(column))
 
 
 def _listed(column: str) -> list[Any]:

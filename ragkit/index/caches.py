@@ -13,7 +13,6 @@ import shutil
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import chain, groupby, takewhile
 from pathlib import Path
@@ -91,16 +90,17 @@ def _publish_lexical(catalog: Catalog, folder: Path, *, anew: bool) -> None:
     (folder / name).mkdir()
     if old:
         _link(folder / old.name, folder / name)
-    counts = _Counts(old, catalog)
+    counts = term_counts(catalog) if old else dict.fromkeys(FIELDS, 0)
     after = old.last_id if old else 0
-    fresh = counts.counted(fresh_entries(catalog, after))
-    write_lexical(folder / name, fresh, removed=removed if old else (), after=after)
+    fresh = fresh_entries(catalog, after)
+    added = write_lexical(folder / name, fresh, removed=removed if old else (), after=after)
+    told = " ".join(str(counts[field] + added[field]) for field in FIELDS)
     rows = catalog.count("chunks")
     record = CacheRecord("lexical", name, last, rows, _checksums(folder, name))
     with catalog.transaction():
         catalog.ledger.set_caches("lexical", [record])
         catalog.ledger.clear_removed()
-        counts.keep(catalog)
+        catalog.ledger.set_meta("lexical_terms", f"{told} {VERSION}")
 
 
 def fresh_entries(catalog: Catalog, after: int) -> Iterator[Entry]:
@@ -119,8 +119,10 @@ def entries_of(chunks: Iterable[StoredChunk], content: Content) -> Iterator[Entr
     before = held = None  # held until it is known what comes after it
     for entry in chain((entry_of(stored, content) for stored in chunks), [None]):
         if held:
-            yield replace(
-                held,
+            yield Entry(
+                held.chunk,
+                held.text,
+                held.headings,
                 before=before.text if before and before.chunk + 1 == held.chunk else "",
                 after=entry.text if entry and entry.chunk - 1 == held.chunk else "",
             )
@@ -137,23 +139,6 @@ def entry_of(stored: StoredChunk, content: Content) -> Entry:
 @lru_cache(maxsize=1000)  # the chunks of a section follow each other
 def _terms_of_path(path: str, language: str) -> str:
     return terms(path, language)
-
-
-class _Counts:
-    """How many terms each field has in all, which tantivy knows but does not tell."""
-
-    def __init__(self, old: CacheRecord | None, catalog: Catalog) -> None:
-        self._counts = term_counts(catalog) if old else dict.fromkeys(FIELDS, 0)
-
-    def counted(self, entries: Iterator[Entry]) -> Iterator[Entry]:
-        for entry in entries:
-            for field in FIELDS:
-                self._counts[field] += len(entry.terms(field))
-            yield entry
-
-    def keep(self, catalog: Catalog) -> None:
-        counts = " ".join(str(self._counts[field]) for field in FIELDS)
-        catalog.ledger.set_meta("lexical_terms", f"{counts} {VERSION}")
 
 
 def caches_of(catalog: Catalog, kind: str) -> list[CacheRecord]:

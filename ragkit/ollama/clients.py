@@ -6,7 +6,6 @@ and returns its reply, ``client.chat_stream(...)`` yields it piece by piece.
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import functools
 import inspect
@@ -315,6 +314,8 @@ class AsyncClient(_Settings):
         return self._records(call, streaming=True)
 
     async def _records(self, call: Call[T], *, streaming: bool) -> AsyncGenerator[T, None]:
+        import asyncio  # large, and of no use to the command line
+
         exchange = Exchange(call, self.address, self._policy, streaming=streaming)
         for attempt in exchange:
             with attempt:
@@ -335,6 +336,8 @@ class AsyncClient(_Settings):
             await asyncio.sleep(attempt.wait_s)
 
     async def _follow(self, plan: Plan[T]) -> T:
+        import asyncio
+
         value = None
         while True:
             try:
@@ -375,6 +378,8 @@ class AsyncClient(_Settings):
 
 async def _blocks(file: Path, most_bytes: int) -> AsyncIterator[bytes]:
     """Yield a file's bytes, read beside the loop."""
+    import asyncio
+
     with closing(blocks_of(file, most_bytes)) as blocks:
         while block := await asyncio.to_thread(next, blocks, b""):
             yield block
