@@ -62,6 +62,16 @@ def rows(document: Document) -> dict[str, str]:
         (" \n,,\n", {}),
         ('name,n\nAnn,"open\nBob,2\n', {"!1": "name | n", "!2": 'name: Ann | n: "open',
                                         "!3": "name: Bob | n: 2"}),
+        ('n,m\n"5 in,1\n"Lee, Ann",2\n"Sue",3\n',
+         {"!1": "n | m", "!2": 'n: "5 in | m: 1', "!3": "n: Lee, Ann | m: 2",
+          "!4": "n: Sue | m: 3"}),
+        ('n,m,k\nAnn,1,"\nBob,2,"\nSue,3,"\nEve,4,"\n',  # ditto marks
+         {"!1": "n | m | k", "!2": 'n: Ann | m: 1 | k: "', "!3": 'n: Bob | m: 2 | k: "',
+          "!4": 'n: Sue | m: 3 | k: "', "!5": 'n: Eve | m: 4 | k: "'}),
+        ('n,m,k\n"Ann,1,2\nBob,2,3\nSue","3",4\n',  # of two that fit by chance
+         {"!1": "n | m | k", "!2": 'n: "Ann | m: 1 | k: 2', "!3": "n: Bob | m: 2 | k: 3",
+          "!4": 'n: Sue" | m: 3 | k: 4'}),
+        ('n,m\n"Smith, Jr." Bob,3\n', {"!1": "n | m", "!2": 'n: "Smith, Jr." Bob | m: 3'}),
         ("name,pipe\nx,5\" wide\n", {"!1": "name | pipe", "!2": 'name: x | pipe: 5" wide'}),
     ],
 )  # fmt: skip
@@ -94,6 +104,7 @@ def test_what_are_names(table: list[list[str]], at: int) -> None:
 def test_what_was_guessed_is_told() -> None:
     assert read("1,2\n3,4\n").notes == ("its columns seem to have no names",)
     assert "never closed" in read('a,n\n1,"x\n2,y\n').notes[0]
+    assert "the quote in line 2 (and 1 more)" in read('a,n\n"1,x\n"2,y\n').notes[0]
     assert "no row" in read("sep=,\na,n\n1,2\n").notes[0]
     assert read("a,n\n1,2\n").notes == ()
 
@@ -151,14 +162,20 @@ HUGE = 20_000_000
         "," * 1_000_000,
         '"' * 1_000_001,
         "a,n\n" * 50_000,
-        '"a\n' * 50_000,
-        "a,n\n" + '"\n' * 50_001 + "end",
+        '"a\n' * 20_000,
+        "a,n\n" + '"\n' * 20_001 + "end",
     ],
     ids=["one field", "no end", "one word", "commas", "quotes", "same rows", "open", "open again"],
 )
 def test_hostile_tables_end_in_time(text: str) -> None:
     document = read(text)
     assert sum(map(str.isalnum, document.text[:100_000])) >= sum(map(str.isalnum, text[:1000])) // 2
+
+
+def test_a_cell_that_is_longer_than_the_sample_is_no_stray_quote() -> None:
+    document = read('a;n\n1;"' + "one, two\n" * 10_000 + '"\n')
+    assert [place for _, place in document.places] == ["!1", "!2"]
+    assert document.notes == ()
 
 
 @pytest.mark.parametrize("names", ["Zeit;T1;T2;T3", "Name;Preis;Menge;Summe"])

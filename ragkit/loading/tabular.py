@@ -6,16 +6,15 @@ A passage holds a few rows of a long file. So that it says what its figures are,
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate, chain, islice, zip_longest
 
+from ragkit.loading.delimited import rows
+from ragkit.loading.writing import BETWEEN_CELLS
 from ragkit.types import Document
 
-BETWEEN_CELLS = " | "
 BETWEEN_ROWS = "\n\n"  # a passage ends with a row
 DELIMITERS = "\t,;|"
 SAMPLE = 65_536  # characters that delimiter and names are told from
@@ -23,10 +22,9 @@ SAMPLE_ROWS = 200
 LONGEST_NAME = 100  # characters
 MOST_ABOVE = 5  # rows with a caption, above the one of names
 LARGEST = 8  # times the file's own text: with names that make it more, rows are written without
-SAID = re.compile(r"sep=(.)\r?\n?$", re.I)  # what Excel writes above all
+SAID = re.compile(r"sep=([^\"\r\n])\r?\n?$", re.I)  # what Excel writes above all
 FIGURE = re.compile(r"[-+(]?[^\w\s]?\s?\d[\d.,:/\s%eE+()-]*\D{0,3}$|https?://|\S+@\S+\.\w+$")
 YEAR = re.compile(r"(?:19|20)\d\d$")
-Row = tuple[int, list[str]]  # number of its first line, cells
 
 
 def table(text: str, notes: tuple[str, ...]) -> Document:
@@ -40,7 +38,7 @@ def table(text: str, notes: tuple[str, ...]) -> Document:
     if said:
         notes = (*notes, "its first line says what parts the cells, and is no row")
         return _table(text[len(first) :], said[1], 2, notes)
-    return _table(text, _delimiter(text[:SAMPLE]), 1, notes)
+    return _table(text, _delimiter(text), 1, notes)
 
 
 def writer(names: Sequence[str]) -> Callable[[Sequence[str]], str]:
@@ -98,16 +96,17 @@ def _are_names(row: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
     return not any(name in column for name, column in zip(names, columns, strict=True) if name)
 
 
-def _delimiter(sample: str) -> str:
+def _delimiter(text: str) -> str:
     """Return what parts the cells: with it most rows are of one width, and that is the largest."""
+    sample, is_whole = text[:SAMPLE], len(text) <= SAMPLE
     best, most = ",", (0.0, False, False, 1)
     for delimiter in DELIMITERS:
         if delimiter in sample:
-            found = islice(_rows(sample, delimiter, csv.QUOTE_MINIMAL), SAMPLE_ROWS)
-            rows = [cells for _, cells in found if cells]
-            widths = Counter(map(len, rows))
+            found = islice(rows(sample, delimiter, is_whole=is_whole), SAMPLE_ROWS)
+            some = [row.cells for row in found if row.cells != [""]]
+            widths = Counter(map(len, some))
             wide = [  # a comma may be that of decimals: then the names have none, or ";" parts
-                (round(n / widths.total(), 1), len(rows[0]) == width, delimiter == ";", width)
+                (round(n / widths.total(), 1), len(some[0]) == width, delimiter == ";", width)
                 for width, n in widths.items()
                 if width > 1
             ]
@@ -116,56 +115,36 @@ def _delimiter(sample: str) -> str:
     return best
 
 
-def _rows(text: str, delimiter: str, quoting: int) -> Iterator[Row]:
-    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
-    lines = io.StringIO(text, newline="")
-    reader = csv.reader(lines, delimiter=delimiter, quoting=quoting)  # type: ignore[arg-type]
-    number = 1
-    for cells in reader:
-        yield number, cells
-        number = reader.line_num + 1
-
-
 def _table(text: str, delimiter: str, first: int, notes: tuple[str, ...]) -> Document:
     """Return a table whose first line is that of a number: row by row, as there may be millions."""
-    rows = _rows(text, delimiter, csv.QUOTE_MINIMAL)
-    head = list(islice(rows, SAMPLE_ROWS))
-    at, names = names_of([cells for _, cells in head if _is_filled(cells)])
+    found = rows(text, delimiter)
+    head = list(islice(found, SAMPLE_ROWS))
+    at, names = names_of([row.cells for row in head if _is_filled(row.cells)])
     lines = text.count("\n") or text.count("\r")
     is_long = sum(map(len, names)) * lines > LARGEST * len(text)
     plain, named = writer(()), writer(() if is_long else names)
     pieces: list[str] = []
     numbers: list[int] = []
-    last: Row = (0, [])
-    for number, cells in chain(head, rows):
-        last = number, cells
-        if _is_filled(cells):
-            pieces.append((named if len(pieces) > at else plain)(cells))
-            numbers.append(number)
-    if _is_open(text, last):
-        del pieces[-1], numbers[-1]
-        number, _ = last
-        above = sum(map(len, islice(io.StringIO(text, newline=""), number - 1)))
-        for n, cells in _rows(text[above:], delimiter, csv.QUOTE_NONE):
-            if _is_filled(cells):
-                pieces.append((named if len(pieces) > at else plain)(cells))
-                numbers.append(number - 1 + n)
-        place = first - 1 + number
-        notes = (*notes, f"the quote in line {place} is never closed: read as a character")
+    guessed: list[int] = []
+    for row in chain(head, found):
+        if _is_filled(row.cells):
+            pieces.append((named if len(pieces) > at else plain)(row.cells))
+            numbers.append(first - 1 + row.number)
+            guessed += numbers[-1:] * row.is_guess
+    if guessed:
+        others = f" (and {len(guessed) - 1:,} more)" if len(guessed) > 1 else ""
+        notes = (
+            *notes,
+            f"the quote in line {guessed[0]}{others} is never closed: read as a character",
+        )
     if at < 0 and len(pieces) > 1:
         notes = (*notes, "its columns seem to have no names")
     if is_long:
         notes = (*notes, "the names of its columns are too long to stand in each row")
     starts = accumulate((len(piece) + len(BETWEEN_ROWS) for piece in pieces), initial=0)
-    places = tuple((at, f"!{first - 1 + n}") for at, n in zip(starts, numbers))  # noqa: B905
+    places = tuple((at, f"!{n}") for at, n in zip(starts, numbers))  # noqa: B905
     return Document(BETWEEN_ROWS.join(pieces), "csv", notes=notes, places=places)
 
 
 def _is_filled(cells: Sequence[str]) -> bool:
     return any(map(str.strip, cells))
-
-
-def _is_open(text: str, last: Row) -> bool:
-    """Say whether the last row is what a quote that is never closed has swallowed."""
-    swallowed = any("\n" in cell or "\r" in cell for cell in last[1])
-    return swallowed and not text.rstrip().endswith('"')
