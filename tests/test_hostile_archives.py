@@ -10,6 +10,7 @@ import struct
 import tarfile
 import tracemalloc
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -116,6 +117,45 @@ def test_names_in_other_encodings() -> None:
     nonsense = zipped({"x" * 8: TEXT}).replace(b"x" * 8, random)
     assert list(good(members("a.zip", nonsense)).values()) == [TEXT.encode()]
     assert list(good(members("a.tar", tarred({"caf\udce9.md": TEXT})))) == ["caf\\xe9.md"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        ("cp850", ["Übersicht/Größe.md"]),
+        ("cp437", ["été.md"]),
+        ("cp850", ["Château/dépôt.md"]),
+        ("cp850", ["Milhões/ação.md"]),
+        ("cp852", ["Książka.md"]),
+        ("cp866", ["Документы/Отчёт.md", "Документы/привет.md"]),
+        ("cp1252", ["Gerät.md"]),
+        ("gbk", ["报告.md"]),
+        ("gbk", ["report报告/测试.md"]),
+        ("big5", ["中文.md"]),
+        ("big5", ["會議記錄/測試.md"]),
+        ("cp932", ["テスト/フト.md"]),
+        ("cp932", ["日本語.md", "東京.md"]),
+        ("cp949", ["새 폴더/보고서.md"]),
+    ],
+)
+def test_names_of_windows(encoding: str, names: list[str]) -> None:
+    made = {f"{i}" * len(name.encode(encoding)): TEXT for i, name in enumerate(names)}
+    data = zipped(made)
+    for known, name in zip(made, names, strict=True):
+        data = data.replace(known.encode(), name.encode(encoding))
+    assert list(good(members("a.zip", data))) == names
+
+
+def test_a_name_that_is_stated_in_unicode_counts() -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, of in (("caf?.md", b"caf\x82.md"), ("th?.md", b"another")):
+            field = struct.pack("<BI", 1, zlib.crc32(of)) + "名.md".encode()
+            info = zipfile.ZipInfo(name)
+            info.extra = struct.pack("<5H", 9, 2, 0, 0x7075, len(field)) + field
+            archive.writestr(info, TEXT)
+    data = made.getvalue().replace(b"caf?", b"caf\x82").replace(b"th?", b"th\x82")
+    assert list(good(members("a.zip", data))) == ["名.md", "thé.md"]
 
 
 def test_names_that_are_none_or_have_no_end() -> None:

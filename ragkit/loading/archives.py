@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from typing import IO, Self, cast
 
 from ragkit.errors import LoadError
-from ragkit.loading.decoding import decode
+from ragkit.loading.member_names import names_from, stated_name
 from ragkit.loading.members import MOST_NAME, Budget, Member, cleaned, suffix_of
 from ragkit.loading.packed import packed_type
 from ragkit.loading.walk import HIDDEN, NEVER
@@ -150,14 +150,12 @@ def _zip_names(infos: list[zipfile.ZipInfo]) -> list[str]:
         if not info.flag_bits & 0x800 and not info.orig_filename.isascii()
     }
     names = [info.filename for info in infos]
-    if raw:
-        try:
-            lines = decode(b"\n".join(raw.values()))[0].split("\n")
-        except LoadError:
-            lines = []
-        if len(lines) == len(raw):
-            for i, line in zip(raw, lines, strict=True):
-                names[i] = line.partition("\0")[0]
+    for i in list(raw):
+        if stated := stated_name(infos[i].extra, raw[i]):
+            names[i] = stated
+            del raw[i]
+    for i, name in zip(raw, names_from(list(raw.values())) or (), strict=False):
+        names[i] = name.partition("\0")[0]
     return [cleaned(name) for name in names]
 
 
