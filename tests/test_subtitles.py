@@ -47,6 +47,12 @@ intro
 <v Bob>1 < 2
 """
 
+CUES = (
+    "{}\n00:00:01,000 --> 00:00:02,000\n{}\n{}\n00:00:03,000 --> 00:00:04,000\n{}\n{}\n"
+    "00:00:05,000 --> 00:00:06,000\n"
+)
+CUE_PLACES = ["@00:00:01", "@00:00:03"]
+
 
 def read(text: str, suffix: str = ".srt") -> Document:
     document = load(text.encode(), suffix=suffix)
@@ -79,7 +85,7 @@ def test_who_says_it_stands_before_it() -> None:
         "NOTE reviewed by Bob\nAnn: Tea & milk,\nAnn: if you please.\nBob: 1 < 2"
     )
     assert [place for _, place in document.places] == ["@00:01:02", "@00:01:03", "@100:00:00"]
-    assert document.notes == ("styles are left out",)
+    assert document.notes == ("styles are left out", "1 name of a cue is left out")
 
 
 def test_lines_that_roll_are_said_once_and_counted() -> None:
@@ -111,6 +117,10 @@ def test_lines_without_spaces_stay_lines() -> None:
         ("1\n00:00:01,000 --> 00:00:02,000\n\n2\n00:00:02,000 --> 00:00:03,000\nHi\n42\n",
          "Hi 42", ["@00:00:02"]),
         ("1\n00:00:01,000 --> 00:00:02,000\n<b></b>\n", "", []),
+        (CUES.format("1", "It is\n", "42", "Oh", "\nYes"), "It is 42 Oh Yes", CUE_PLACES),
+        (CUES.format("1", "It is", "42", "Yes", "3"), "It is 42 Yes 3", CUE_PLACES),
+        (CUES.format("1", "a", "2", "b", "3"), "a b", CUE_PLACES[:2]),
+        (CUES.format("7", "a\n", "7", "b\n", "8"), "a b", CUE_PLACES[:2]),
     ],
 )  # fmt: skip
 def test_odd_subtitles_keep_what_is_said(text: str, found: str, places: list[str]) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from html import unescape
+from itertools import zip_longest
 
+from ragkit.loading.writing import counted
 from ragkit.types import Document
 
 TIME = re.compile(
@@ -73,6 +75,9 @@ def _said(text: str, kind: str, notes: tuple[str, ...], plain: Callable[[str], s
     place, speaker = "", ""
     is_styled = False
     dropped = False
+    unsaid = _numbers(lines, times)
+    names = set(_names(lines, times)) - unsaid if kind == "vtt" else set()
+    unsaid |= names
     for i, line in enumerate(lines):
         if time := times[i]:
             hours, minutes, seconds = (int(part or 0) for part in time.groups()[:3])
@@ -81,8 +86,7 @@ def _said(text: str, kind: str, notes: tuple[str, ...], plain: Callable[[str], s
         if not line.strip():
             is_styled = False
             continue
-        is_name = i + 1 < len(lines) and times[i + 1] and (i == 0 or not lines[i - 1].strip())
-        if (is_name and " " not in line.strip()) or (kind == "vtt" and not i):
+        if i in unsaid or (kind == "vtt" and not i):
             continue  # a cue's number or name; what the file is
         if kind == "vtt" and BLOCKS.match(line):
             is_styled = dropped = True
@@ -98,6 +102,42 @@ def _said(text: str, kind: str, notes: tuple[str, ...], plain: Callable[[str], s
             )
     if dropped:
         notes = (*notes, "styles are left out")
+    if names:
+        notes = (*notes, counted(len(names), "name| of a cue is left out"))
     if writer.repeated:
         notes = (*notes, f"{writer.repeated:,} lines that repeat the one before are left out")
     return Document("".join(writer.parts), kind, notes=notes, places=tuple(writer.places))
+
+
+def _is_above(times: Sequence[object], i: int, lines: list[str]) -> bool:
+    """Say whether a line stands right above a time, and nothing right above itself."""
+    return i + 1 < len(times) and bool(times[i + 1]) and (i == 0 or not lines[i - 1].strip())
+
+
+def _names(lines: list[str], times: Sequence[object]) -> Iterator[int]:
+    """Yield which lines are names of cues in WebVTT."""
+    for i, line in enumerate(lines):
+        if i and _is_above(times, i, lines) and line.strip() and " " not in line.strip():
+            yield i
+
+
+def _numbers(lines: list[str], times: Sequence[object]) -> set[int]:
+    """Return which lines are numbers of cues: those that go on counting, as what is said does not.
+
+    Where no blank line is before it, a number must follow the last one.
+    """
+    found = [
+        (i - 1, int(lines[i - 1]))
+        for i, time in enumerate(times)
+        if time and i and lines[i - 1].strip().isdecimal() and len(lines[i - 1]) < 10
+    ]
+    real: set[int] = set()
+    last, ahead = -1, [number for _, number in found[1:]]
+    for (i, number), following in zip_longest(found, ahead):
+        counts = number == last + 1 or (
+            _is_above(times, i, lines) and (i == 0 or number <= 1 or following == number + 1)
+        )
+        if counts:
+            real.add(i)
+            last = number
+    return real
