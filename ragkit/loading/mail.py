@@ -34,6 +34,7 @@ PARTS = {
     errors.InvalidBase64CharactersDefect: "a part of it has characters that its encoding has not",
 }
 HOLDER = "multipart"
+FOR_OLD_READERS = re.compile(r"(?=.{0,400}\Z).*(?:\bMIME\b|multi-?part)", re.I | re.S)
 SHORT, MUCH_MORE = 500, 3  # characters of plain words; how many times as many a page has
 ENDINGS = {
     "message/rfc822": ".eml", "application/pdf": ".pdf", "image/png": ".png", "image/jpeg": ".jpg",
@@ -111,6 +112,9 @@ def _written(message: Message) -> tuple[str, tuple[str, ...]]:
         body, told = _text(part)
         bodies.append(body)
         notes += told
+    before, after = _outside(message)
+    if before or after:
+        notes.append("text that stands outside its parts is read too")
     if not message.keys():
         notes.append("it has no headers, as a mail has")
     if not any(map(str.strip, bodies)):
@@ -118,8 +122,25 @@ def _written(message: Message) -> tuple[str, tuple[str, ...]]:
     named = [f"Attached: {_name(part, number)}" for number, part in _attached(message)]
     for part in message.walk():
         notes += [PARTS[type(defect)] for defect in part.defects if type(defect) in PARTS]
-    text = "\n\n".join(filter(None, ("\n".join(head), *bodies, "\n".join(named))))
+    text = "\n\n".join(filter(None, ("\n".join(head), *before, *bodies, *after, "\n".join(named))))
     return encodable(text), tuple(dict.fromkeys(notes))
+
+
+def _outside(message: Message) -> tuple[list[str], list[str]]:
+    """Return what stands before and behind the parts of a mail, unless it says what these are."""
+    before: list[str] = []
+    after: list[str] = []
+    stack = [message]
+    while stack:
+        part = stack.pop()
+        inner = part.get_payload() if part.is_multipart() else None
+        if part.get_content_maintype() == HOLDER and isinstance(inner, list):
+            stack += [one for one in reversed(inner) if isinstance(one, Message)]
+            for found, raw in ((before, part.preamble), (after, part.epilogue)):
+                text = encodable(_raw_decoded(raw or "")).strip()
+                if text and not FOR_OLD_READERS.match(text):
+                    found.append(text)
+    return before, after
 
 
 def _leaves(message: Message) -> Iterator[tuple[Message, bool]]:
@@ -227,10 +248,15 @@ def _header(message: Message, name: str) -> str:
     return ", ".join(filter(None, map(_words, map(str, said))))
 
 
-def _words(value: str) -> str:
+def _raw_decoded(value: str) -> str:
     if not value.isascii():  # bytes as they came
         with suppress(LoadError, UnicodeEncodeError):
-            value = decode(value.encode("ascii", "surrogateescape"))[0]
+            return decode(value.encode("ascii", "surrogateescape"))[0]
+    return value
+
+
+def _words(value: str) -> str:
+    value = _raw_decoded(value)
     if "=?" in value and len(value) <= LONGEST:
         with suppress(errors.HeaderParseError, LookupError, ValueError):
             value = str(make_header(decode_header(value)))
