@@ -256,7 +256,18 @@ def test_values_and_comments_follow_the_page(annotation: bytes, said: str) -> No
 
 def test_bytes_are_text_too() -> None:
     note = {"/Subtype": "/Text", "/Contents": b"caf\xe9"}
-    assert notes_in({"/Annots": [note, note]}) == "café"
+    assert notes_in({"/Annots": [note, note]}) == ("café", "")
+
+
+def test_what_is_more_than_may_be_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ragkit.pdf.notes_in.MOST", 1)
+    monkeypatch.setattr("ragkit.pdf.first.MOST_ENTRIES", 1)
+    note = b"<< /Subtype /Text /Contents (Check) >>"
+    ((page, reason),) = read(annotated(note, note)).failed_pages
+    assert (page, reason) == (1, "only 1 of its annotations are read")
+    document = read(outlined(("First things", 0), ("Second", 0), ("Last things", 0)))
+    assert [heading.title for heading in document.headings] == ["First things"]
+    assert document.notes == ("its outline has more than 1 entries: no more are read",)
 
 
 def test_annotations_that_cannot_be_read_name_their_page() -> None:

@@ -6,6 +6,7 @@ import io
 import logging
 import struct
 import zlib
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -70,16 +71,17 @@ class First:
         except self._broken as error:
             raise UnreadableError(told(error)) from error
 
-    def notes(self, number: int) -> str:
-        """Return what the form fields and annotations of a page say, a line each.
+    def notes(self, number: int) -> tuple[str, str]:
+        """Return what the form fields and annotations of a page say, a line each, and what not.
 
         Raises:
             UnreadableError: they cannot be read.
         """
         try:
-            return encodable(notes_in(self._pages[number - 1]))
+            said, missing = notes_in(self._pages[number - 1])
         except self._broken as error:
             raise UnreadableError(told(error)) from error
+        return encodable(said), missing
 
     def picture(self, number: int) -> bytes:
         """Return the largest image of a page as a file's bytes, b"" if it has none.
@@ -95,27 +97,33 @@ class First:
 
     def facts(self) -> Facts:
         """Return what the PDF says of itself; what of that cannot be read is left out."""
-        title: str = self._try(lambda: title_of(self._reader.metadata), "")
-        fields = self._try(lambda: fields_of(self._reader), ())
-        labels = self._try(lambda: labels_of(self._reader, self.pages), ())
-        outline = self._try(self._outline, ())
-        notes: tuple[str, ...] = ()
-        if self._try(lambda: has_xfa(self._reader), default=False):
-            notes = ("it has a form (XFA) whose own text is not read",)
-        return Facts(title, (*fields, *labels), outline, notes)
+        unread: dict[str, None] = {}
 
-    def _try(self, read: Any, default: Any) -> Any:  # noqa: ANN401 - of whatever it reads
-        try:
-            return read()
-        except self._broken:
-            return default
+        def tried(what: str, read: Callable[[], Any], default: Any) -> Any:  # noqa: ANN401
+            try:
+                return read()
+            except self._broken:
+                unread[f"its {what} cannot be read"] = None
+                return default
+
+        title: str = tried("properties", lambda: title_of(self._reader.metadata), "")
+        fields = tried("properties", lambda: fields_of(self._reader), ())
+        labels = tried("page labels", lambda: labels_of(self._reader, self.pages), ())
+        outline = tried("outline", self._outline, ())
+        notes = list(unread)
+        if len(outline) > MOST_ENTRIES:
+            outline = outline[:MOST_ENTRIES]
+            notes.append(f"its outline has more than {MOST_ENTRIES:,} entries: no more are read")
+        if tried("form", lambda: has_xfa(self._reader), default=False):
+            notes.append("it has a form (XFA) whose own text is not read")
+        return Facts(title, (*fields, *labels), outline, tuple(notes))
 
     def _outline(self) -> tuple[Entry, ...]:
         found: list[Entry] = []
 
         def add(entries: list[Any], level: int) -> None:
             for entry in entries:
-                if len(found) == MOST_ENTRIES:
+                if len(found) > MOST_ENTRIES:
                     return
                 if isinstance(entry, list):
                     add(entry, level + 1)

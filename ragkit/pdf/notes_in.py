@@ -10,15 +10,18 @@ PUSHED = 1 << 16  # a field's flag: a button, which has no value
 SILENT = frozenset({"/Link", "/Popup", "/Widget"})  # their contents are for who cannot see them
 
 
-def notes_in(page: Any) -> str:  # noqa: ANN401 - pypdf's page
+def notes_in(page: Any) -> tuple[str, str]:  # noqa: ANN401 - pypdf's page
     """Return a line for each form field that has a value and each annotation that says something.
+
+    Beside them: what is missing, if there are too many.
 
     A field's line is "name: value", an annotation's has its author before it. Nothing that a field
     or annotation would do is done.
     """
     found: dict[str, None] = {}
-    annotations = _plain(page.get("/Annots")) or ()
-    for one in list(annotations)[:MOST] if isinstance(annotations, list) else ():
+    annotations = _plain(page.get("/Annots"))
+    annotations = annotations if isinstance(annotations, list) else []
+    for one in annotations[:MOST]:
         note = _plain(one)
         if not isinstance(note, dict):
             continue
@@ -33,7 +36,8 @@ def notes_in(page: Any) -> str:  # noqa: ANN401 - pypdf's page
             said = f"{author}: {said}" if said and author else said
         if said:
             found[said] = None
-    return "\n".join(found)
+    is_cut = len(annotations) > MOST
+    return "\n".join(found), f"only {MOST:,} of its annotations are read" if is_cut else ""
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a PDF has there
@@ -44,7 +48,7 @@ def _text(value: Any) -> str:  # noqa: ANN401
     """Return a text, the name of a choice, or a list of them, in one line."""
     value = _plain(value)
     if isinstance(value, list):
-        return ", ".join(filter(None, map(_text, value[:100])))
+        return ", ".join(filter(None, map(_text, value[:MOST])))
     if isinstance(value, bytes):
         value = value.decode("latin-1")
     return " ".join(value.split()).removeprefix("/") if isinstance(value, str) else ""

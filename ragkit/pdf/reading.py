@@ -65,7 +65,7 @@ class Readers:
                     raise _refusal(failed) from failed
                 error = f"it cannot be read: {failed}"
             try:
-                notes = self.first.notes(number)
+                notes, unread = self.first.notes(number)
             except UnreadableError as failed:
                 unread = f"its form fields and annotations cannot be read: {failed}"
         doubtful = is_doubtful(text)
