@@ -112,7 +112,11 @@ def test_rows_have_the_names_of_their_columns_and_their_places() -> None:
         ([("A", "B"), ("a", "1"), (), ("C", "D"), ("c", "2")],
          "A | B\nA: a | B: 1\nC | D\nC: c | D: 2"),
         ([("A", "B"), ("a", "1"), (), ("c", "d"), ("e", "f")],
-         "A | B\nA: a | B: 1\nA: c | B: d\nA: e | B: f"),
+         "A | B\nA: a | B: 1\nc | d\nc: e | d: f"),  # B had numbers
+        ([("A", "B"), ("a", "b"), (), ("c", "d"), ("e", "f")],
+         "A | B\nA: a | B: b\nA: c | B: d\nA: e | B: f"),
+        ([("A", "B"), ("a", "b"), (), ("C", "D", "E"), ("c", "d", "e")],
+         "A | B\nA: a | B: b\nC | D | E\nC: c | D: d | E: e"),
         ([("A", "B", "C"), ("a",)], "A | B | C\na"),
         ([("Two words", "B"), ("a", "1")], "Two words | B\nTwo words: a | B: 1"),
     ],
@@ -146,9 +150,12 @@ def test_names_that_a_table_states() -> None:
         for row in (["x", 1], ["Year", "Year2", "Sum"], ["a", "b", 3], ["c", "d", 4]):
             sheet.append(row)
         sheet.add_table(Table(displayName="T", ref="A2:C4"))
+        for row in ([], ["Town", "Land"], ["Bonn", "Germany"]):
+            sheet.append(row)
 
     assert read(made(fill), ".xlsx").text.splitlines()[2:] == [
-        "x | 1", "Year | Year2 | Sum", "Year: a | Year2: b | Sum: 3", "Year: c | Year2: d | Sum: 4"
+        "x | 1", "Year | Year2 | Sum", "Year: a | Year2: b | Sum: 3", "Year: c | Year2: d | Sum: 4",
+        "Town | Land", "Town: Bonn | Land: Germany",
     ]  # fmt: skip
 
 
@@ -224,7 +231,8 @@ def test_days_since_1904() -> None:
 def test_drawings_printed_lines_threads_macros_and_properties() -> None:
     xdr = "http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing"
     drawing = f'<d xmlns:x="{xdr}" {NAMES}><x:txBody><a:p><a:r><a:t>In a box</a:t></a:r></a:p>'
-    drawing += "</x:txBody><x:pic/></d>"
+    drawing += '</x:txBody><x:pic/><x:pic><x:nvPicPr><x:cNvPr id="1" descr="A bridge"/></x:nvPicPr>'
+    drawing += "</x:pic></d>"
     threads = '<t><threadedComment ref="A1" personId="{1}"><text>Why?</text></threadedComment>'
     threads += '<threadedComment ref="B9"><text>Below.</text></threadedComment>'
     threads += '<threadedComment ref="?"><text>lost</text></threadedComment></t>'
@@ -246,6 +254,7 @@ def test_drawings_printed_lines_threads_macros_and_properties() -> None:
     assert (
         document.text
         == "S1\n\n[Comment at A1 by Bob: Why?]\na\n[Comment at B9: Below.]\n\nACMEPage\n\nIn a box"
+        "\n\nA bridge"
     )
     assert [place for _, place in document.places] == ["!S1:1", "!S1:1", "!S1:3", "!S1:9", "!S1"]
     assert document.notes == (
@@ -293,6 +302,12 @@ def test_hundreds_of_sheets_are_read() -> None:
         workbook(*(f"<sheetData>{rows((f'n{n}',))}</sheetData>" for n in range(300))), ".xlsx"
     )
     assert (len(document.headings), document.text[-4:]) == (300, "n299")
+
+
+def test_a_sheet_without_rows_is_its_name() -> None:
+    document = read(workbook("<sheetData/>", f"<sheetData>{rows(('a',))}</sheetData>"), ".xlsx")
+    assert (document.text, document.notes) == ("S1\n\nS2\n\na", ("1 sheet has no rows",))
+    assert document.places[0] == (0, "!S1")
 
 
 def test_sheets_that_break_off() -> None:

@@ -29,6 +29,7 @@ class Row:
     spans: dict[int, int] = field(default_factory=dict)  # column -> last one that it is merged with
     after: tuple[str, ...] = ()  # lines that belong to the row, such as comments
     names: dict[int, str] = field(default_factory=dict)  # column -> its name, from this row on
+    until: int = MOST_ROWS  # the last row that these names are of
 
 
 class Merging:
@@ -68,7 +69,8 @@ def write_sheet(writer: Writer, name: str, rows: Iterable[Row]) -> None:
     A row of names is written as it stands, the rows below it as "Name: Bolt | Price: 3". A row is
     taken for one if it is the first or stands apart (a blank row or a title line is above it), has
     two or more cells, all of them short, different text, and a row right below; where names are
-    known already, that row has to hold a number. A format's own word (``Row.names``) counts more.
+    known already, that row has to hold a number, or a table of other columns begins behind a blank
+    row. A format's own word (``Row.names``) counts more. A sheet without rows is but its name.
     """
     table = _Table()
     began = False
@@ -81,6 +83,10 @@ def write_sheet(writer: Writer, name: str, rows: Iterable[Row]) -> None:
         for text in (*((table.line(row, following),) if row.cells else ()), *row.after):
             writer.line(text, place=place)
             place = ""
+    if not began:
+        writer.next_place = f"!{name}"
+        writer.block(name, heading=1)
+        writer.lost["sheet| has no rows"] += 1
     writer.end()
 
 
@@ -99,37 +105,46 @@ class _Table:
 
     def __init__(self) -> None:
         self.names: dict[int, str] = {}
-        self.is_stated = False  # the names are the format's own word
+        self.stated: dict[int, int] = {}  # columns with the format's own word -> its last row
+        self.numeric: set[int] = set()  # columns with numbers below their names
         self.last = -1  # the last row's number
         self.apart = True  # nothing, or a title line, is above
         self.groups: dict[int, str] = {}  # names in the row above that span columns below
 
     def line(self, row: Row, following: Row | None) -> str:
-        apart = self.apart or row.number > self.last + 1
+        is_below_blank = row.number > self.last + 1
+        apart = self.apart or is_below_blank
         self.last, self.apart = row.number, len(row.cells) == 1
         groups, self.groups = self.groups, {}
+        for column in [column for column, end in self.stated.items() if end < row.number]:
+            del self.stated[column]
+            self.names.pop(column, None)
         if row.names:
             self.names = {**self.names, **row.names}
-            self.is_stated = True
+            self.stated |= dict.fromkeys(row.names, row.until)
             return _plain(row)
         if groups and _all_text(row):
             own = {at: cell.text for at, cell in row.cells.items()}
             self.names = {at: _joined(groups.get(at, ""), own.get(at, "")) for at in groups | own}
             return _plain(row)
-        if apart and not self.is_stated and self._is_header(row, following):
-            self.names = {
-                column: _folded(cell.text)
-                for at, cell in row.cells.items()
-                for column in range(at, min(row.spans.get(at, at), MOST_COLUMNS) + 1)
-            }
-            self.groups = self.names if row.spans else {}
-            return _plain(row)
+        if apart and not self.stated:
+            is_other = not row.cells.keys() <= self.names.keys() or row.cells.keys() & self.numeric
+            if self._is_header(row, following, is_new=is_below_blank and bool(is_other)):
+                self.names = {
+                    column: _folded(cell.text)
+                    for at, cell in row.cells.items()
+                    for column in range(at, min(row.spans.get(at, at), MOST_COLUMNS) + 1)
+                }
+                self.groups = self.names if row.spans else {}
+                self.numeric = set()
+                return _plain(row)
+        self.numeric |= {at for at, cell in row.cells.items() if not cell.is_text}
         return BETWEEN_CELLS.join(
             _joined_pair(self.names.get(at, ""), _folded(cell.text))
             for at, cell in sorted(row.cells.items())
         )
 
-    def _is_header(self, row: Row, following: Row | None) -> bool:
+    def _is_header(self, row: Row, following: Row | None, *, is_new: bool) -> bool:
         texts = [cell.text for cell in row.cells.values()]
         return (
             len(texts) > 1
@@ -139,7 +154,7 @@ class _Table:
             and following is not None
             and following.number == row.number + 1
             and (len(following.cells) > 1 or len(texts) == 2)
-            and not (self.names and _all_text(following))
+            and (is_new or not (self.names and _all_text(following)))
         )
 
 

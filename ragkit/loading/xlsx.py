@@ -12,6 +12,7 @@ from xml.etree.ElementTree import Element, ParseError, iterparse
 from ragkit.errors import LoadError
 from ragkit.loading.numbers import BUILT_IN, format_kind, shown_number
 from ragkit.loading.ooxml import (
+    alternative,
     chart_or_diagram,
     main_part,
     paragraphs,
@@ -20,7 +21,15 @@ from ragkit.loading.ooxml import (
     relations,
 )
 from ragkit.loading.packed import BROKEN, Packed, damaged
-from ragkit.loading.sheets import MOST_COLUMNS, Cell, Merging, Row, hidden_note, write_sheet
+from ragkit.loading.sheets import (
+    MOST_COLUMNS,
+    MOST_ROWS,
+    Cell,
+    Merging,
+    Row,
+    hidden_note,
+    write_sheet,
+)
 from ragkit.loading.writing import Writer
 from ragkit.loading.xmltree import child, each, local, not_xml, value
 from ragkit.types import Document
@@ -105,7 +114,10 @@ class _Sheet:
             root = self.package.xml(drawing)
             for box in each(root, "txBody"):
                 self.writer.block("\n".join(text for _, text in paragraphs(box)))
-            self.writer.lost["picture| has no text"] += sum(1 for _ in each(root, "pic"))
+            for picture in each(root, "pic"):
+                told = alternative(child(picture, "nvPicPr", "cNvPr"))
+                self.writer.block(told)
+                self.writer.lost["picture| has no text"] += not told
             chart_or_diagram(self.package, drawing, self.writer)
 
     def rows(self) -> Iterator[Row]:
@@ -130,9 +142,8 @@ class _Sheet:
                 cells = self.cells(element)
                 self.hidden_rows += value(element, "hidden") in ("1", "true") and bool(cells)
                 spans = merging.fill(number, cells, self.merged.get(number, ()))
-                yield Row(
-                    number, cells, spans, tuple(comments.pop(number, ())), names.get(number, {})
-                )
+                after = tuple(comments.pop(number, ()))
+                yield Row(number, cells, spans, after, *names.get(number, ()))
         for number, told in sorted(comments.items()):
             yield Row(number, {}, after=tuple(told))
 
@@ -206,9 +217,9 @@ class _Sheet:
                     found.setdefault(int(at[2]), []).append(line)
         return found
 
-    def tables(self) -> dict[int, dict[int, str]]:
-        """Return the names of columns that tables state, by the row that they stand in."""
-        found: dict[int, dict[int, str]] = {}
+    def tables(self) -> dict[int, tuple[dict[int, str], int]]:
+        """Return the names of columns that tables state, and their last row, by the names' row."""
+        found: dict[int, tuple[dict[int, str], int]] = {}
         for part in related(self.package, self.part, "table"):
             root = self.package.xml(part)
             first = REFERENCE.match(value(root, "ref"))
@@ -218,7 +229,10 @@ class _Sheet:
                     " ".join(unescaped(value(one, "name")).split())
                     for one in each(root, "tableColumn")
                 )
-                found.setdefault(int(first[2]), {}).update(enumerate(names, at))
+                known, end = found.get(int(first[2]), ({}, 0))
+                last = REFERENCE.fullmatch(value(root, "ref").partition(":")[2])
+                end = max(end, int(last[2]) if last else MOST_ROWS)
+                found[int(first[2])] = ({**known, **dict(enumerate(names, at))}, end)
         return found
 
 
