@@ -83,6 +83,16 @@ def test_titles_of_the_table_of_contents(item: str, more: dict[str, str]) -> Non
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("kind", ['media-type="application/x-dtbncx+xml"', 'properties="nav"'])
+def test_a_table_of_contents_that_is_no_xml_costs_its_titles(kind: str) -> None:
+    data = book({"a": page("<h1>One</h1><p>A.</p>")}, f'<item id="t" href="t.xml" {kind}/>',
+                more={"OEBPS/t.xml": NCX.replace("Part", "Part&nbsp;1")})  # fmt: skip
+    document = read(data, ".epub")
+    assert outline(document) == [(1, "One", "One")]
+    (note,) = document.notes
+    assert note.startswith("a table of contents gives no titles: OEBPS/t.xml is not well-formed")
+
+
 def test_what_is_missing_or_no_text_is_told() -> None:
     items = (
         '<item id="p" href="p%20q.svg" media-type="image/svg+xml"/><item id="g" href="g.xhtml"/>'

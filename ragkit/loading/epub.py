@@ -13,7 +13,7 @@ from ragkit.loading.decoding import decode
 from ragkit.loading.packed import Packed
 from ragkit.loading.webpage import webpage
 from ragkit.loading.writing import Writer, counted
-from ragkit.loading.xmltree import child, each, local, parsed, value, words
+from ragkit.loading.xmltree import NotXmlError, child, each, local, parsed, value, words
 from ragkit.types import Document, Heading
 
 WHAT = "an e-book"
@@ -23,6 +23,7 @@ FIELDS = {
     "description": "description", "language": "language", "publisher": "publisher",
     "identifier": "identifier",
 }  # fmt: skip
+NCX = "application/x-dtbncx+xml"
 MOST_CHAPTERS = 5_000
 FONTS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
 
@@ -48,8 +49,9 @@ def _read(package: Packed) -> Document:
     items = {value(one, "id"): one for one in each(book, "item")}
     parts = {name: _joined(folder, value(one, "href")) for name, one in items.items()}
     spine = child(book, "spine")
-    titles = _contents(package, items, parts, value(spine, "toc") if spine is not None else "")
     writer = Writer()
+    toc = value(spine, "toc") if spine is not None else ""
+    titles = _contents(package, items, parts, toc, writer.notes)
     read = [value(one, "idref") for one in (spine if spine is not None else ())]
     for name in read[:MOST_CHAPTERS]:
         if name not in items or parts[name] not in package:
@@ -84,23 +86,28 @@ def _joined(folder: str, link: str) -> str:
 
 
 def _contents(
-    package: Packed, items: dict[str, Element], parts: dict[str, str], toc: str
+    package: Packed, items: dict[str, Element], parts: dict[str, str], toc: str, notes: list[str]
 ) -> dict[str, tuple[int, str]]:
     """Return level and title of each chapter that the table of contents names, by its member.
 
-    A book has one in the old form (ncx), in the new one (a page), or both.
+    A book has one in the old form (ncx), in the new one (a page), or both. One that is no XML gives
+    no titles, which is told: the chapters have headings of their own.
     """
     found: dict[str, tuple[int, str]] = {}
     for name, item in items.items():
         if parts[name] not in package:
             continue
+        is_page = "nav" in value(item, "properties").split()
+        if not is_page and name != toc and value(item, "media-type") != NCX:
+            continue
+        try:
+            tree = _page_tree(package, parts[name])
+        except NotXmlError as error:
+            notes.append(f"a table of contents gives no titles: {error.message}")
+            continue
         folder = posixpath.dirname(parts[name])
-        if "nav" in value(item, "properties").split():
-            for level, link, title in _linked(_page_tree(package, parts[name]), 0):
-                found.setdefault(_joined(folder, link), (level, title))
-        elif name == toc or value(item, "media-type") == "application/x-dtbncx+xml":
-            for level, link, title in _points(_page_tree(package, parts[name]), 0):
-                found.setdefault(_joined(folder, link), (level, title))
+        for level, link, title in (_linked if is_page else _points)(tree, 0):
+            found.setdefault(_joined(folder, link), (level, title))
     return found
 
 

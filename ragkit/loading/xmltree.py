@@ -20,6 +20,10 @@ MOST_TAGS = 6_000_000  # a tree of so many needs some 600 MB
 PIECE = 65_536
 
 
+class NotXmlError(LoadError):
+    """Not well-formed."""
+
+
 class _Begun(Exception):  # noqa: N818 - the first element is reached, which is no error
     pass
 
@@ -68,9 +72,9 @@ def parsed(data: bytes, name: str) -> Element:
         raise not_xml(name, error) from error
 
 
-def not_xml(name: str, error: Exception) -> LoadError:
+def not_xml(name: str, error: Exception) -> NotXmlError:
     """Return the error of a part that is not well-formed."""
-    return LoadError(f"{name} is not well-formed: {error}", stage="parse", hint="is it complete?")
+    return NotXmlError(f"{name} is not well-formed: {error}", stage="parse", hint="is it complete?")
 
 
 @lru_cache(4096)
