@@ -94,6 +94,8 @@ def test_toml_becomes_fields() -> None:
         ("by: [Ann, Ann]", (("author", "Ann"),)),
         ("published: 2026-01-02", (("created", "2026-01-02"), ("date", "2026-01-02"))),
         ("date: 2026年1月2日", (("date", "2026-01-02"),)),
+        ("date: 2026", (("date", "2026"),)),
+        ("published: 2026-01", (("created", "2026-01"), ("date", "2026-01"))),
         ('x: "\\x41 \\u0042"', (("x", "A B"),)),
         ('x: "\\e \\u0042"', (("x", "e u0042"),)),
         ("x: https://a.example/#b", (("x", "https://a.example/#b"),)),

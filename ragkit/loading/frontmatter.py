@@ -37,6 +37,7 @@ KNOWN = {
     "pubdate": "created", "published": "created", "published_at": "created",
 }  # fmt: skip
 DAYS = ("%Y/%m/%d", "%d %B %Y", "%d %b %Y", "%B %d, %Y", "%b %d, %Y", "%d.%m.%Y", "%Y年%m月%d日")
+PART = re.compile(r"[12]\d{3}(?:-(?:0[1-9]|1[0-2]))?", re.ASCII)  # a year, a month
 Values = dict[str, list[str]]
 
 
@@ -125,12 +126,14 @@ def front_matter(front: str, *, is_toml: bool) -> tuple[str, tuple[tuple[str, st
 
 
 def iso(value: str) -> str:
-    """Return a date, or a date and time, as ISO 8601 has it; "" if it is none that is certain.
+    """Return a date, with or without time, a month or a year as ISO 8601 has it; "" if in doubt.
 
-    >>> iso("2026-11-26 10:30:00 +0100"), iso("November 26, 2026"), iso("11/12/2026")
-    ('2026-11-26T10:30:00+01:00', '2026-11-26', '')
+    >>> iso("2026-11-26 10:30:00 +0100"), iso("November 26, 2026"), iso("11/12/2026"), iso("2026")
+    ('2026-11-26T10:30:00+01:00', '2026-11-26', '', '2026')
     """
     value = re.sub(r"(?<=\d)[ \t]+(?=[-+]\d{2}:?\d{2}$|Z$)", "", value.strip())
+    if PART.fullmatch(value):
+        return value
     with suppress(ValueError):
         return date.fromisoformat(value).isoformat()
     with suppress(ValueError):
