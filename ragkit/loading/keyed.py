@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 
 from ragkit.loading.paths import Paths
 from ragkit.types import Document
@@ -112,9 +113,8 @@ def toml_paths(text: str, notes: tuple[str, ...]) -> Document:
                 name = tuple(parts)
                 counts[name] = counts.get(name, -1) + 1
                 parts.append(str(counts[name]))
-            same = 0
-            while same < len(parts) - 1 and parts[: same + 1] == last[: same + 1]:
-                same += 1
+            pairs = zip(parts[:-1], last, strict=False)
+            same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
             for level in range(same, len(parts)):
                 paths.enter(at, level + 1, parts[level])
             last = parts

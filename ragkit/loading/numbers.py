@@ -16,6 +16,9 @@ BUILT_IN = {
     46: "duration",
 }
 LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?![hms]+\])[^\]]*\]|am/pm|a/p|general', re.I)
+# A word that is not quoted, such as "Standard": it has letters that are no codes.
+WORD = re.compile(r"(?<![a-zß-ž])(?!(?:[ymdhsgeab]|(?<=d)t(?=h))++(?![a-zß-ž]))[a-zß-ž]{2,}")
+FIGURES = re.compile(r"(?<!s[.,])(?<!s[.,]0)(?<!s[.,]00)[0#?]")  # and no parts of seconds
 DURATION = re.compile(r"\[[hms]+\]", re.I)
 EXACT = re.compile(r"-?\d{1,15}(?:\.\d{1,6})?")
 
@@ -27,12 +30,15 @@ def format_kind(code: str) -> str:
     ['date', 'time', 'duration', 'percent', '']
     >>> format_kind("d.m.yy h:mm"), format_kind("General"), format_kind('[$-409]mmm yy;@')
     ('moment', '', 'date')
+    >>> format_kind("Standard"), format_kind("0 Stück"), format_kind("mm:ss.000")
+    ('', '', 'time')
     """
     if DURATION.search(code):
         return "duration"
     shown = LITERAL.sub("", code).partition(";")[0].lower()
-    of_time = "h" in shown or "s" in shown
-    of_date = "y" in shown or "d" in shown or ("m" in shown and not of_time)
+    codes = "" if FIGURES.search(shown) else WORD.sub("", shown)
+    of_time = "h" in codes or "s" in codes
+    of_date = "y" in codes or "d" in codes or ("m" in codes and not of_time)
     if of_time or of_date:
         return "moment" if of_time and of_date else "time" if of_time else "date"
     return "percent" if "%" in shown else ""
