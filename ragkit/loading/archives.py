@@ -15,17 +15,15 @@ import stat
 import struct
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from typing import IO, Self, cast
 
 from ragkit.errors import LoadError
 from ragkit.loading.member_names import names_from, stated_name
 from ragkit.loading.members import MOST_NAME, Budget, Member, cleaned, suffix_of
-from ragkit.loading.packed import packed_type
+from ragkit.loading.packed import BROKEN_ZIP, ZIP, packed_type
 from ragkit.loading.walk import HIDDEN, NEVER
 
-ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # a member, or the end of an empty one
 DIRECTORY = b"PK\x01\x02"  # each entry of a ZIP's list of members
 PACKED = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open))
 OTHERS = {"[content_types].xml", "mimetype", "meta-inf/manifest.mf"}  # members of formats not read
@@ -33,10 +31,7 @@ PIECE = 1_000_000
 SMALL_PIECE = 4096  # of what unpacks without a bound: a bzip2 block of 45 bytes is 900 kB
 MOST_AT_END = 50  # reads that give nothing: a header may declare more than there can be
 MOST_HEADER = 1_000_000  # bytes of a long name or of attributes
-BROKEN = (
-    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError,
-    NotImplementedError, OSError, ValueError, OverflowError, RuntimeError, LookupError,
-)  # fmt: skip
+BROKEN = (*BROKEN_ZIP, tarfile.TarError, lzma.LZMAError)
 MACS = "__MACOSX"  # a folder of what only a Mac knows of the files
 ENCRYPTED = "it is encrypted"
 

@@ -15,7 +15,7 @@ from ragkit.errors import LoadError
 
 MOST_MEMBERS = 50_000
 MOST_DEPTH = 3  # an archive in an archive in an archive
-MOST_RATIO = 250  # to 1, of all members, above FREE; logs reach some 30 to 1
+MOST_RATIO = 250  # to 1, of all members, above FREE; logs reach some 30 to 1, sheets 50
 FREE = 20_000_000  # bytes that any ratio may unpack to
 MOST_NAME = 1000  # characters
 TIMES_LARGEST = 16  # the members together may be so many times the largest that may be read

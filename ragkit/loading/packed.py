@@ -16,6 +16,7 @@ from typing import IO
 from xml.etree.ElementTree import Element
 
 from ragkit.errors import LoadError
+from ragkit.loading.members import FREE, MOST_RATIO
 from ragkit.loading.ole import OLE, none, refusal
 from ragkit.loading.xmltree import parsed, refuse_declarations
 
@@ -23,13 +24,12 @@ ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # a member, or the end of an empty one
 MOST_MEMBERS = 20_000
 MOST_DIRECTORY = 4_000_000  # bytes: the list of that many members, with long names
 MOST_UNPACKED = 1_000_000_000  # bytes, of all members
-MOST_RATIO = 250  # to 1, of all members, above FREE; repetitive sheets reach some 50 to 1
-FREE = 20_000_000  # bytes that any ratio may unpack to
 MOST_PART = 300_000_000  # bytes of a member that is read whole
-BROKEN = (
+BROKEN_ZIP = (  # what ``zipfile`` raises on broken files
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, OSError,
-    ValueError, OverflowError, RuntimeError, MemoryError, LookupError,
+    ValueError, OverflowError, RuntimeError, LookupError,
 )  # fmt: skip
+BROKEN = (*BROKEN_ZIP, MemoryError)
 END = struct.Struct("<4s4H2LH")
 END_64 = struct.Struct("<4sQ2H2L4Q")
 LOCAL_NAME = re.compile(rb"PK\x03\x04.{22}(..).{2}", re.S)
