@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 LINE = re.compile(r"([^\r\n]*+)(?:\r\n|\r|\n|\Z)")
 FITTING = 4  # delimiters, below the first of some lines, that make these rows of one width
 MOSTLY = 0.9  # of the lines that a quote holds
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):  # there may be millions
     """The cells of a row."""
 
     number: int  # of its first line, from 1
@@ -67,9 +65,11 @@ def rows(text: str, delimiter: str, *, is_whole: bool = True) -> Iterator[Row]:
 
 
 def _simple(line: str, delimiter: str) -> list[str] | None:
-    """Return the cells of a line whose quotes, if any, are as they should be."""
+    """Return the cells of a line whose quotes, if any, are as they should be, else None."""
     if '"' not in line:
         return line.split(delimiter)
+    if line.count('"') % 2:
+        return None
     try:
         return next(csv.reader([line], delimiter=delimiter, strict=True))
     except csv.Error:
@@ -101,8 +101,10 @@ def _row(text: str, at: int, delimiter: str) -> tuple[list[str], int, bool]:
 
 def _are_rows(lines: list[str], delimiter: str) -> bool:
     """Say whether lines that a cell holds, and those it begins and ends in, have all one width."""
-    parts = [line.count(delimiter) for line in lines]
-    usual, count = Counter(parts).most_common(1)[0]
-    is_even = parts[0] == parts[-1] == usual and count >= MOSTLY * len(parts)
+    usual = lines[0].count(delimiter)
     is_ditto = lines[0].rstrip().endswith(delimiter + '"')  # stands alone in its cell
-    return is_even and usual * (len(parts) - 1) >= (1 if is_ditto else FITTING)
+    if usual * (len(lines) - 1) < (1 if is_ditto else FITTING):
+        return False
+    if lines[-1].count(delimiter) != usual:
+        return False
+    return sum(line.count(delimiter) == usual for line in lines) >= MOSTLY * len(lines)
