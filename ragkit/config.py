@@ -10,7 +10,6 @@ import difflib
 import json
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
@@ -201,6 +200,8 @@ def read_file(file: Path) -> dict[str, object]:
     Raises:
         ConfigError: it cannot be read.
     """
+    import tomllib  # most have no such file
+
     try:
         return tomllib.loads(file.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:

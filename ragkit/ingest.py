@@ -124,7 +124,7 @@ def ingest(
     pool = pool_for(embedder)
     try:
         if surveyed.fresh:
-            from ragkit.reading import Reading  # all the loaders, for which nothing else has a use
+            from ragkit.reading import Reading  # and with it all the loaders
 
             reading = Reading(
                 index,

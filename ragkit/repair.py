@@ -14,14 +14,13 @@ import numpy as np
 
 from ragkit.catalog import (
     FILE,
-    Salvaged,
     holders,
     is_below,
     is_by_name,
     is_cut_short,
     is_marked_as_written,
-    salvage,
 )
+from ragkit.catalog.salvage import Salvaged, salvage
 from ragkit.errors import IndexDamagedError, IndexWriteError, RagkitError
 from ragkit.index.binding import misled
 from ragkit.index.caches import drop_damaged, lagging

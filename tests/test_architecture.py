@@ -105,6 +105,8 @@ HEAVY = (
     "ragkit.index.survey",
     "ragkit.loading.formats",
 )
+ASKED = "ragkit.query, ragkit.rag, ragkit.index.snapshot, ragkit.embedding.ollama"
+OF_OTHERS = ("cli.models", "text.sentences", "catalog.mending", "index.survey", "loading.formats")
 
 
 @pytest.mark.parametrize(
@@ -113,6 +115,10 @@ HEAVY = (
         (
             "import sys; from ragkit.cli.app import run; run(['--help'])",
             (*HEAVY, "numpy", "subprocess", "tempfile", "ragkit.cli.history"),
+        ),
+        (
+            f"from ragkit.cli.app import run; run(['ask', '--help']); import {ASKED}",
+            ("asyncio", "tomllib", "pypdf", "filelock", *(f"ragkit.{name}" for name in OF_OTHERS)),
         ),
         ("import ragkit.rag, ragkit.index.inventory as i, ragkit.index.on_disk", HEAVY),
     ],

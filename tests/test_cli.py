@@ -105,7 +105,9 @@ def snapshot_of(*command: str) -> Path:
 
 def commands(group: click.Group, *above: str) -> Iterator[tuple[str, ...]]:
     """Yield the names of all commands, also of those below others."""
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         yield (*above, name)
         if isinstance(command, click.Group):
             yield from commands(command, *above, name)
@@ -131,8 +133,8 @@ def test_the_list_of_commands_fits_one_screen(
     lines = ragkit("-h")[1].splitlines()
     assert len(lines) < 24
     assert max(map(len, lines)) < 80
-    in_sections = [name for names in SECTIONS.values() for name in names if name in cli.commands]
-    assert cli.list_commands(click.Context(cli)) == in_sections
+    in_sections = [name for names in SECTIONS.values() for name in names]
+    assert sorted(cli.commands) == sorted(in_sections)
     shown = [line.split()[0] for line in lines if re.match("  [a-z]", line)]
     assert shown == in_sections
 

@@ -13,7 +13,8 @@ Writes are transactions; a reader sees one snapshot.
 * ``logs``: whether all of a log is seen
 * ``mending``: taking damaged rows out of the others' way
 * ``replacing``: putting a new catalog in place of another, such as one of an older format
-* ``carving``, ``salvage``: making a catalog anew of the rows of one that cannot be read
+* ``carving``, ``salvage``: making a catalog anew of the rows of one that cannot be read (imported
+  by who repairs one, and not from here)
 * ``catalog``: all of it, open
 """
 
@@ -25,7 +26,6 @@ from ragkit.catalog.logs import is_cut_short
 from ragkit.catalog.paths import INSIDE, above, below, holders, is_below, is_by_name
 from ragkit.catalog.replacing import is_outdated, renew, roots_of, sources_of
 from ragkit.catalog.rows import Content, Source, StoredChunk
-from ragkit.catalog.salvage import Salvaged, salvage
 
 __all__ = [
     "FILE",
@@ -36,7 +36,6 @@ __all__ = [
     "CacheRecord",
     "Catalog",
     "Content",
-    "Salvaged",
     "Source",
     "StoredChunk",
     "above",
@@ -51,7 +50,6 @@ __all__ = [
     "is_there",
     "renew",
     "roots_of",
-    "salvage",
     "sources_of",
     "stale",
 ]

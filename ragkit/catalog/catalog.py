@@ -5,8 +5,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
+from functools import cached_property
 from pathlib import Path
 from shlex import quote
+from typing import TYPE_CHECKING
 
 from ragkit.catalog.database import (
     FILE,
@@ -19,11 +21,13 @@ from ragkit.catalog.database import (
 )
 from ragkit.catalog.failures import Failures
 from ragkit.catalog.ledger import Ledger
-from ragkit.catalog.mending import Mending
 from ragkit.catalog.replacing import replacement
 from ragkit.catalog.texts import Texts
 from ragkit.catalog.vectors import VectorTable
 from ragkit.errors import IndexMissingError, IndexWriteError
+
+if TYPE_CHECKING:
+    from ragkit.catalog.mending import Mending
 
 
 def is_there(folder: Path) -> bool:
@@ -59,7 +63,6 @@ class Catalog:
         self.vectors = VectorTable(connection, self.texts)
         self.ledger = Ledger(connection)
         self.failures = Failures(connection)
-        self.mending = Mending(connection, self.texts, self.ledger, self.failures)
         self._db = connection
         self._file = _identity(folder)
 
@@ -111,6 +114,13 @@ class Catalog:
     def close(self) -> None:
         """Close the file; a writer's log is folded into it."""
         self._db.close()
+
+    @cached_property
+    def mending(self) -> Mending:
+        """What takes damaged rows out of the others' way."""
+        from ragkit.catalog.mending import Mending
+
+        return Mending(self._db, self.texts, self.ledger, self.failures)
 
     def is_in_place(self) -> bool:
         """Say whether the file in the folder is still the one that was opened."""

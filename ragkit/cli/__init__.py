@@ -16,31 +16,6 @@
 * ``completing``: names of models, for the shell
 """
 
-from ragkit.cli import (
-    asking,
-    checking,
-    health,
-    indexing,
-    listing,
-    models,
-    opening,
-    portable,
-    settings,
-    showing,
-)
 from ragkit.cli.app import cli, main
 
-__all__ = [
-    "asking",
-    "checking",
-    "cli",
-    "health",
-    "indexing",
-    "listing",
-    "main",
-    "models",
-    "opening",
-    "portable",
-    "settings",
-    "showing",
-]
+__all__ = ["cli", "main"]

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import partial, reduce
+from importlib import import_module
 from typing import TypeVar
 
 import click
@@ -67,7 +68,7 @@ class Group(ExamplesLast, click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            if close := difflib.get_close_matches(args[0], self.commands, n=1):
+            if close := difflib.get_close_matches(args[0], self.list_commands(ctx), n=1):
                 told = f"no command {args[0]!r}; did you mean {close[0]!r}?"
                 raise click.UsageError(told, ctx) from error
             raise
@@ -77,28 +78,39 @@ class Root(Group):
     """All commands, in sections, in the order of use; their list fits one screen."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        order = [name for names in SECTIONS.values() for name in names]
-        return sorted(self.commands, key=order.index)
+        return [name for names in SECTIONS.values() for name in names]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, whose module is loaded now: a question has no use for the others."""
+        for modules in SECTIONS.values():
+            if module := modules.get(cmd_name):
+                import_module(f"ragkit.cli.{module}")
+        return super().get_command(ctx, cmd_name)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        width = max(map(len, self.commands))
+        width = max(map(len, self.list_commands(ctx)))
         formatter.write_paragraph()
         for title, names in SECTIONS.items():
             formatter.write(f"{title}:\n")
             formatter.indent()
-            found = [(name, self.commands[name]) for name in names if name in self.commands]
-            formatter.write_dl([(n.ljust(width), c.get_short_help_str(70)) for n, c in found])
+            found = [(name, self.get_command(ctx, name)) for name in names]
+            formatter.write_dl([(n.ljust(width), c.get_short_help_str(70)) for n, c in found if c])
             formatter.dedent()
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write(f"{self.epilog}\n")
 
 
-SECTIONS = {
-    "First": ("ingest", "ask", "search"),
-    "What is there": ("status", "ls", "show", "open", "rm", "check", "export", "import"),
-    "Models and settings": ("models", "doctor", "config", "completion"),
-}
+SECTIONS = {  # title -> commands and the modules that have them
+    "First": {"ingest": "indexing", "ask": "asking", "search": "asking"},
+    "What is there": {
+        "status": "indexing", "ls": "listing", "show": "showing", "open": "opening",
+        "rm": "indexing", "check": "checking", "export": "portable", "import": "portable",
+    },
+    "Models and settings": {
+        "models": "models", "doctor": "health", "config": "settings", "completion": "settings",
+    },
+}  # fmt: skip
 
 
 @click.group(

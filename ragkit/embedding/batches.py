@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ragkit.chunking import best_cut
 from ragkit.embedding.at_once import at_once
 from ragkit.embedding.load import Load
 from ragkit.errors import (
@@ -237,6 +236,8 @@ class Batches:
 
     def _in_parts(self, text: str, prefix: str) -> Vector:
         """Return the mean of the vectors of a text's parts, by their length."""
+        from ragkit.chunking import best_cut  # the rules of sentences, which few texts need here
+
         cut = best_cut(text, 0, len(text) * 6 // 10)
         parts = [part for part in (text[:cut], text[cut:]) if part.strip()]
         vectors, rows = [], []

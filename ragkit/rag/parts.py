@@ -288,15 +288,13 @@ class Parts:
         """
         if self._own_answerer is not None:
             return self._own_answerer
-        from ragkit.chat_models.quoting import QuotingAnswerer
+        settings = self._settings
+        served = index.maker.embedder.startswith(SERVED) and not settings.offline
+        if quoting or not (settings.model or served):
+            from ragkit.chat_models.quoting import QuotingAnswerer
 
-        if quoting:
-            return QuotingAnswerer()
+            return QuotingAnswerer(None if quoting else self.embedder(index))
         with self._lock:
-            settings = self._settings
-            served = index.maker.embedder.startswith(SERVED) and not settings.offline
-            if not (settings.model or served):
-                return QuotingAnswerer(self.embedder(index))
             if self._answerer and self._answerer[0] is next(self.hosts.answering()):
                 return self._answerer[1]
             client, chosen = self._choose(settings.model, MODEL, "completion")
