@@ -192,11 +192,11 @@ def _mended_rows(index: Index, salvaged: Salvaged | None) -> tuple[set[str], lis
         holding |= {holder for path in sources for holder in holders(path)}
         holding |= {path for path, source in sources.items() if source.content in archives}
     catalog.texts.remove_sources(holding)  # so that they are opened again
-    lacking = catalog.texts.chunks_of_vectors(mending.lacking_vectors(index.maker.dim))
+    lacking = catalog.chunks.of_vectors(mending.lacking_vectors(index.maker.dim))
     for chunk in {id_ for ids in lacking.values() for id_ in ids}:
-        catalog.texts.forget_vector(chunk)
+        catalog.chunks.forget_vector(chunk)
     for stored in list(misled(index)):
-        catalog.texts.forget_vector(stored.id)
+        catalog.chunks.forget_vector(stored.id)
     mending.drop_unused_vectors(index.maker.dim)
     return wanted, mended
 
@@ -230,7 +230,7 @@ def _remedy(path: str, told: Mapping[str, str]) -> str:
 
 def _waiting(index: Index) -> dict[str, int]:
     """Return the number of passages without a vector of each path that has any."""
-    waiting = index.catalog.texts.waiting()
+    waiting = index.catalog.chunks.waiting()
     homes = {content: index.catalog.mending.homes(content) for content in waiting}
     return {path: waiting[content] for content, paths in homes.items() for path in paths}
 

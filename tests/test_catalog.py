@@ -40,10 +40,10 @@ TEXT = Document(text="Ünïcode first.\n\nSecond 猫 paragraph. " * 5, type="tex
 
 def test_chunks_come_back_as_they_were_cut(catalog: Catalog) -> None:
     content = put(catalog, "a", TEXT)
-    stored = list(catalog.texts.chunks_after(0))
+    stored = list(catalog.chunks.after(0))
     assert [s.chunk for s in stored] == list(StructureChunker(20)(TEXT))
     assert catalog.texts.text(content) == TEXT.text
-    assert catalog.texts.chunks([stored[1].id, 999]) == {stored[1].id: stored[1]}
+    assert catalog.chunks.get([stored[1].id, 999]) == {stored[1].id: stored[1]}
     assert catalog.texts.contents([content])[content].title == "T"
     assert catalog.texts.contents().keys() == {content}
     assert catalog.damages(2) == []
@@ -70,13 +70,13 @@ def test_ids_are_never_used_twice(catalog: Catalog) -> None:
     put(catalog, "a", TEXT)
     last = catalog.last_id("chunks")
     put(catalog, "a", TEXT)
-    assert next(s.id for s in catalog.texts.chunks_after(0)) == last + 1
+    assert next(s.id for s in catalog.chunks.after(0)) == last + 1
 
 
 def test_a_changed_file_replaces_its_text(catalog: Catalog) -> None:
     put(catalog, "a", TEXT)
     put(catalog, "a", Document(text="other", type="text"))
-    assert [s.chunk.text for s in catalog.texts.chunks_after(0)] == ["other"]
+    assert [s.chunk.text for s in catalog.chunks.after(0)] == ["other"]
     assert catalog.count("contents") == 1
 
 
@@ -174,7 +174,7 @@ def test_a_passage_without_its_text_is_told(catalog: Catalog, tmp_path: Path) ->
         db.execute("DELETE FROM contents")
     db.close()
     with pytest.raises(IndexDamagedError, match="a passage of"):
-        list(catalog.texts.chunks_after(0))
+        list(catalog.chunks.after(0))
     assert catalog.vectors.rows([999], 2)[0] == []
 
 

@@ -178,7 +178,7 @@ def test_what_the_index_keeps_is_the_text(tmp_path: Path) -> None:
         sources, _ = index.catalog.texts.sources()
         for source in sources.values():
             assert index.catalog.texts.text(source.content) == text
-            found = [one.chunk for one in index.catalog.texts.chunks_of(source.content)]
+            found = [one.chunk for one in index.catalog.chunks.of(source.content)]
             assert all(one.end <= two.start for one, two in pairwise(found))
             assert all(text[one.start : one.end] == one.text for one in found)
 

@@ -159,7 +159,7 @@ def test_every_printed_place_can_be_typed_back(
         printed = {shown(path): path for path in documents}
         for path in documents:
             content = rag.reader().index.catalog.texts.require_sources()[path].content
-            for stored in rag.reader().index.catalog.texts.chunks_of(content):
+            for stored in rag.reader().index.catalog.chunks.of(content):
                 chunk = stored.chunk
                 where = place(rag, path, chunk.lines, chunk.page, chunk.place_at(0))
                 if where in printed:  # a name that ends as a place does is taken for the name

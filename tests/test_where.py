@@ -351,9 +351,7 @@ def by_brute_force(
 ) -> list[tuple[str, int, float]]:
     """Return text, start and score of each passage of some texts, of the scores of all passages."""
     catalog = rag.reader().index.catalog
-    chunks = {
-        c.id: c.chunk for c in catalog.texts.chunks_after(0) if is_in(catalog, c.content, texts)
-    }
+    chunks = {c.id: c.chunk for c in catalog.chunks.after(0) if is_in(catalog, c.content, texts)}
     with rag.reader().snapshot() as snapshot:
         query = query_terms(question, snapshot.facts.languages)
         scores = {}

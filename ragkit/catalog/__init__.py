@@ -4,7 +4,8 @@ Writes are transactions; a reader sees one snapshot.
 
 * ``database``: the file, its tables, seals and errors
 * ``texts``: ``sources`` (path -> content), ``contents`` (one row a distinct text, whatever the
-  number of its homes), ``chunks`` (spans of a content)
+  number of its homes)
+* ``chunks``: spans of a content
 * ``vectors``: by digest of embedder and embedded text
 * ``ledger``: ``roots``, ``caches`` (the files made from it), ``removed`` (chunks that the lexical
   cache still has), ``meta``

@@ -60,6 +60,7 @@ class Catalog:
     def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
         self.folder = folder
         self.texts = Texts(connection)
+        self.chunks = self.texts.chunks
         self.vectors = VectorTable(connection, self.texts)
         self.ledger = Ledger(connection)
         self.failures = Failures(connection)

@@ -53,7 +53,7 @@ class Mending:
         ).fetchall():
             try:
                 self._texts.text(id_)
-                for _ in self._texts.chunks_of(id_):
+                for _ in self._texts.chunks.of(id_):
                     pass
             except IndexDamagedError:
                 found.append(id_)
@@ -89,7 +89,7 @@ class Mending:
         query = "SELECT id FROM chunks WHERE content=?"
         for (chunk,) in self._db.execute(query, (content,)).fetchall():
             try:
-                self._texts.chunks([chunk])
+                self._texts.chunks.get([chunk])
             except IndexDamagedError:
                 self._drop_chunks("id=?", chunk)
                 self._ledger.set_caches("lexical", [])  # its neighbours have its words in theirs

@@ -1,8 +1,11 @@
-"""What the tables of sources, contents and chunks hold, a row each."""
+"""What the tables of sources, contents and chunks hold, a row each, and their columns of lists."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ragkit.types import Chunk
 
@@ -41,3 +44,18 @@ class StoredChunk:
     content: int
     vector: int
     chunk: Chunk
+
+
+def column(values: Sequence[object]) -> str:
+    """Return the column of a list, which is empty in nearly all rows."""
+    return json.dumps(values) if values else "[]"
+
+
+def listed(column: str) -> list[Any]:
+    """Return what a column of a list holds, which is nothing in nearly all rows."""
+    return [] if column == "[]" else list(json.loads(column))
+
+
+def pairs(column: str) -> tuple[tuple[Any, str], ...]:
+    """Return what a column of pairs holds, which is nothing in nearly all rows."""
+    return () if column == "[]" else tuple((first, second) for first, second in json.loads(column))

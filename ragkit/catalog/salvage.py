@@ -109,7 +109,7 @@ def _sorted_out(db: sqlite3.Connection) -> Salvaged:
         spans = []
         for (chunk,) in db.execute("SELECT id FROM chunks WHERE content=?", (content,)).fetchall():
             try:
-                spans += [(s.chunk.start, s.chunk.end) for s in texts.chunks([chunk]).values()]
+                spans += [(s.chunk.start, s.chunk.end) for s in texts.chunks.get([chunk]).values()]
             except IndexDamagedError:
                 db.execute("DELETE FROM chunks WHERE id=?", (chunk,))
         if not _cover(spans, texts.text(content)):

@@ -1,20 +1,16 @@
-"""Sources, their texts, and the chunks of those.
-
-Why one file: the three tables are written together and name each other.
-"""
+"""Sources and their texts, which are written together and name each other."""
 
 from __future__ import annotations
 
 import json
 import shlex
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from functools import lru_cache
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
+from ragkit.catalog.chunks import ChunkTable
 from ragkit.catalog.database import digest_of, seal_of
-from ragkit.catalog.rows import Content, Source, StoredChunk
+from ragkit.catalog.rows import Content, Source, column, listed, pairs
 from ragkit.errors import IndexDamagedError
 from ragkit.types import Chunk, Document
 
@@ -35,10 +31,11 @@ def _content_key(document: Document) -> bytes:
 
 
 class Texts:
-    """The tables ``sources``, ``contents`` and ``chunks``."""
+    """The tables ``sources`` and ``contents``; ``chunks`` is that of the passages."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
+        self.chunks = ChunkTable(connection, self.damaged)
 
     # -- sources
 
@@ -118,14 +115,8 @@ class Texts:
     def _drop_if_homeless(self, content: int) -> None:
         if self._db.execute("SELECT 1 FROM sources WHERE content=?", (content,)).fetchone():
             return
-        self._drop_chunks(content)
+        self.chunks.drop(content)
         self._db.execute("DELETE FROM contents WHERE id=?", (content,))
-
-    def _drop_chunks(self, content: int) -> None:
-        if dropped := self._db.execute(
-            "DELETE FROM chunks WHERE content=? RETURNING id", (content,)
-        ).fetchall():
-            self._db.executemany("INSERT INTO removed VALUES(?)", dropped)
 
     def paths_of(self, contents: Iterable[int]) -> dict[int, list[str]]:
         """Return the homes of each text, sorted.
@@ -189,8 +180,8 @@ class Texts:
         """
         text = document.text.encode()
         fields = (_content_key(document), document.type, document.title, language,
-                  _column(document.page_starts), _column(document.pages_without_text),
-                  _column(document.notes), _column(document.fields),
+                  column(document.page_starts), column(document.pages_without_text),
+                  column(document.notes), column(document.fields),
                   digest_of(text))  # fmt: skip
         content: int
         (content,) = self._db.execute(
@@ -202,21 +193,7 @@ class Texts:
             " seal=excluded.seal, text=excluded.text RETURNING id",
             (*fields, seal_of(None, *fields), text),
         ).fetchone()
-        self._drop_chunks(content)
-        rows = []
-        at = at_byte = 0
-        for chunk, vector in zip(chunks, vectors, strict=True):
-            at_byte += len(document.text[at : chunk.start].encode())
-            at = chunk.start
-            piece = chunk.text.encode()
-            row = (content, chunk.start, chunk.end, at_byte, len(piece), *chunk.lines, chunk.page,
-                   _headings_column(chunk.headings), _column(chunk.places), vector)  # fmt: skip
-            rows.append((*row, seal_of(piece, *row)))
-        self._db.executemany(
-            "INSERT INTO chunks(content,start,end,first_byte,bytes,first_line,last_line,page,"
-            "headings,places,vector,seal) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
-            rows,
-        )
+        self.chunks.put(content, document.text, chunks, vectors)
         return content
 
     def contents(self, ids: Iterable[int] | None = None) -> dict[int, Content]:
@@ -285,138 +262,6 @@ class Texts:
         )
         return [language for (language,) in rows]
 
-    # -- chunks
-
-    def chunks(self, ids: Iterable[int]) -> dict[int, StoredChunk]:
-        """Return chunks by id, those that are gone left out.
-
-        Raises:
-            IndexDamagedError: one is not what was written.
-        """
-        return {id_: found for id_ in ids for found in self._chunks("id=?", (id_,))}
-
-    def chunks_after(self, last_id: int) -> Iterator[StoredChunk]:
-        """Yield the chunks written after ``last_id``, in order of id."""
-        yield from self._chunks("id>? ORDER BY id", (last_id,))
-
-    def chunks_of(self, content: int) -> Iterator[StoredChunk]:
-        """Yield the chunks of a content, in order.
-
-        Raises:
-            IndexDamagedError: one is not what was written.
-        """
-        yield from self._chunks("content=? ORDER BY id", (content,))
-
-    def _chunks(self, condition: str, values: tuple[object, ...]) -> Iterator[StoredChunk]:
-        for id_, text, row in self._rows(condition, values):
-            content, start, end, _, _, first, last, page, headings, places, vector = row
-            chunk = Chunk(text.decode(), start, end, (first, last), page,
-                          _headings(headings), _pairs(places))  # fmt: skip
-            yield StoredChunk(id_, content, vector, chunk)
-
-    def _rows(
-        self, condition: str, values: tuple[object, ...]
-    ) -> Iterator[tuple[int, bytes, list[Any]]]:
-        """Yield the id, the text and the sealed columns of chunks, each held against its seal."""
-        # Pieces are read out of an open blob: substr() walks a long text from its beginning.
-        content = 0
-        with ExitStack() as opened:
-            for id_, *row, seal in self._db.execute(
-                "SELECT id,content,start,end,first_byte,bytes,first_line,last_line,page,headings,"
-                f"places,vector,seal FROM chunks WHERE {condition}",
-                values,
-            ):
-                try:
-                    if row[0] != content:
-                        content = row[0]
-                        opened.close()
-                        blob = self._db.blobopen("contents", "text", content, readonly=True)
-                        opened.enter_context(blob)
-                    blob.seek(row[3])
-                    text = blob.read(row[4])
-                except (sqlite3.OperationalError, TypeError, ValueError, OverflowError):
-                    text = b""  # no such row, no blob in it, no such place: the seal tells
-                if seal != seal_of(text, *row):
-                    raise self.damaged([content], "a passage")
-                yield id_, text, row
-
-    def chunks_of_vectors(self, vectors: Iterable[int]) -> dict[int, list[int]]:
-        """Return the ids of the chunks that each vector stands for, those without any left out."""
-        found: dict[int, list[int]] = {}
-        for vector, chunk in self._db.execute(
-            "SELECT vector,id FROM chunks WHERE vector IN (SELECT value FROM json_each(?))",
-            (json.dumps(list(vectors)),),
-        ):
-            found.setdefault(vector, []).append(chunk)
-        return found
-
-    def vectors_of_chunks(self, chunks: Iterable[int]) -> dict[int, int]:
-        """Return the vector's id of each chunk that exists."""
-        rows = self._db.execute(
-            "SELECT id,vector FROM chunks WHERE id IN (SELECT value FROM json_each(?))",
-            (json.dumps(list(chunks)),),
-        )
-        return dict(rows.fetchall())
-
-    def waiting(self) -> dict[int, int]:
-        """Return the number of chunks without a vector of each content that has any."""
-        return dict(
-            self._db.execute("SELECT content,count(*) FROM chunks WHERE vector=0 GROUP BY content")
-        )
-
-    def with_chunks(self) -> list[int]:
-        """Return the contents that have chunks, in order."""
-        rows = self._db.execute("SELECT DISTINCT content FROM chunks ORDER BY content")
-        return [content for (content,) in rows]
-
-    def give_vectors(self, content: int, vectors: Mapping[int, int]) -> None:
-        """Give the chunks of a content other vectors: the ids of these by the chunks', 0 for none.
-
-        Raises:
-            IndexDamagedError: a chunk is not what was written.
-        """
-        self._db.executemany(
-            "UPDATE chunks SET vector=?, seal=? WHERE id=?",
-            [
-                (vectors[id_], seal_of(text, *row[:-1], vectors[id_]), id_)
-                for id_, text, row in self._rows("content=?", (content,))
-            ],
-        )
-
-    def let_wait(self, contents: Iterable[int]) -> None:
-        """Let chunks be without a vector, though they are damaged: their files are read again."""
-        self._db.executemany(
-            "UPDATE chunks SET vector=0 WHERE content=?", [(content,) for content in contents]
-        )
-
-    def forget_vector(self, chunk: int) -> None:
-        """Leave a chunk without a vector."""
-        for _, text, row in self._rows("id=?", (chunk,)):
-            row[-1] = 0
-            self._db.execute(
-                "UPDATE chunks SET vector=0, seal=? WHERE id=?", (seal_of(text, *row), chunk)
-            )
-
-    def chunks_in(self, contents: Collection[int]) -> list[int]:
-        """Return the ids of the chunks of some contents."""
-        rows = self._db.execute(
-            "SELECT id FROM chunks WHERE content IN (SELECT value FROM json_each(?))",
-            (json.dumps(list(contents)),),
-        )
-        return [id_ for (id_,) in rows]
-
-    def contents_of(self, chunks: Iterable[int]) -> dict[int, int]:
-        """Return the content of each of ``chunks`` that exists."""
-        rows = self._db.execute(
-            "SELECT id,content FROM chunks WHERE id IN (SELECT value FROM json_each(?))",
-            (json.dumps(list(chunks)),),
-        )
-        return dict(rows.fetchall())
-
-    def chunk_counts(self) -> dict[int, int]:
-        """Return the number of chunks of each content that has any."""
-        return dict(self._db.execute("SELECT content,count(*) FROM chunks GROUP BY content"))
-
     # -- damage
 
     def damages(self) -> Iterator[str]:
@@ -428,7 +273,7 @@ class Texts:
         ).fetchall():
             try:
                 self.text(id_)
-                for _ in self.chunks_of(id_):
+                for _ in self.chunks.of(id_):
                     pass
                 self.paths_of([id_])
             except IndexDamagedError as error:
@@ -449,33 +294,8 @@ def _content_of(row: Sequence[Any]) -> Content | None:
     if row[-1] != seal_of(None, *row[1:-1]):
         return None
     id_, _, type_, title, language, pages, blank, notes, fields, _, _ = row
-    return Content(id_, type_, title, language, len(_listed(pages)),
-                   tuple(_listed(blank)), tuple(_listed(notes)), _pairs(fields))  # fmt: skip
-
-
-def _column(values: Sequence[object]) -> str:
-    """Return the column of a list, which is empty in nearly all rows."""
-    return json.dumps(values) if values else "[]"
-
-
-@lru_cache(maxsize=100)  # the chunks of a section follow each other
-def _headings_column(headings: tuple[str, ...]) -> str:
-    return _column(headings)
-
-
-@lru_cache(maxsize=100)
-def _headings(column: str) -> tuple[str, ...]:
-    return tuple(json.loads(column))
-
-
-def _listed(column: str) -> list[Any]:
-    """Return what a column of a list holds, which is nothing in nearly all rows."""
-    return [] if column == "[]" else list(json.loads(column))
-
-
-def _pairs(column: str) -> tuple[tuple[Any, str], ...]:
-    """Return what a column of pairs holds, which is nothing in nearly all rows."""
-    return () if column == "[]" else tuple((first, second) for first, second in json.loads(column))
+    return Content(id_, type_, title, language, len(listed(pages)),
+                   tuple(listed(blank)), tuple(listed(notes)), pairs(fields))  # fmt: skip
 
 
 def damaged_sources(paths: Sequence[str]) -> IndexDamagedError:

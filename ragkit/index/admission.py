@@ -77,10 +77,10 @@ def admit(index: Index, where: Where, documents: Known) -> Admitted:
         if document.path in paths:
             homes.setdefault(content, []).append(document.path)
     texts = index.catalog.texts
-    counts = texts.chunk_counts()
+    counts = texts.chunks.counts()
     chunks = sum(counts.get(content, 0) for content in homes)
     most = min(FEW, max(ANYWAY, SHARE * sum(counts.values())))
-    few = tuple(sorted(texts.chunks_in(homes))) if chunks <= most else None
+    few = tuple(sorted(texts.chunks.ids_in(homes))) if chunks <= most else None
     fixed = {content: tuple(found) for content, found in homes.items()}
     return Admitted(where, fixed, len(paths), chunks, few)
 

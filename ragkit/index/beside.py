@@ -93,11 +93,11 @@ def keyed_chunks(index: Index, fingerprint: str) -> Iterator[Keyed]:
     from ragkit.chunking import text_in_context
 
     texts = index.catalog.texts
-    for content in texts.with_chunks():
+    for content in texts.chunks.contents():
         found: Keyed = []
         with suppress(IndexDamagedError):
             title = texts.contents([content])[content].title
-            for stored in texts.chunks_of(content):
+            for stored in texts.chunks.of(content):
                 text = text_in_context(title, stored.chunk)
                 key = digest_of(fingerprint.encode(), text.encode())
                 found.append((stored, key, text))
@@ -125,8 +125,8 @@ def switch(index: Index, built: Index) -> None:
             new = catalog.vectors.put([keys[id_] for id_ in ids], rows)
             given = {stored.id: new.get(key, 0) for stored, key, _ in chunks}
             whole.add(chunks[0][0].content)
-            catalog.texts.give_vectors(chunks[0][0].content, given)
-        catalog.texts.let_wait(set(catalog.texts.with_chunks()) - whole)
+            catalog.chunks.give_vectors(chunks[0][0].content, given)
+        catalog.chunks.let_wait(set(catalog.chunks.contents()) - whole)
         catalog.ledger.set_caches("dense", [])
         for name, value in facts_of(built).items():
             catalog.ledger.set_meta(name, value)

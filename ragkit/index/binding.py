@@ -17,7 +17,7 @@ def misled(index: Index) -> Iterator[StoredChunk]:
     for content in catalog.texts.ids():
         try:
             title = catalog.texts.contents([content])[content].title
-            for stored in catalog.texts.chunks_of(content):
+            for stored in catalog.chunks.of(content):
                 if stored.vector and (found := catalog.vectors.key(stored.vector)) is not None:
                     text = text_in_context(title, stored.chunk)
                     if found != digest_of(fingerprint, text.encode()):

@@ -106,7 +106,7 @@ def _publish_lexical(catalog: Catalog, folder: Path, *, anew: bool) -> None:
 def fresh_entries(catalog: Catalog, after: int) -> Iterator[Entry]:
     """Yield what the lexical cache takes of each chunk above an id, in order."""
     # The chunks of a content follow each other, and are above the id all of them or none.
-    for content, chunks in groupby(catalog.texts.chunks_after(after), lambda found: found.content):
+    for content, chunks in groupby(catalog.chunks.after(after), lambda found: found.content):
         yield from entries_of(chunks, catalog.texts.contents([content])[content])
 
 

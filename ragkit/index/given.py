@@ -187,8 +187,8 @@ def _known(index: Index, page: str) -> dict[str, str]:
             return {}
         if any(is_below(failure.path, page) for failure in catalog.failures.intact()):
             return {}  # what failed of it is to fail again, or to be read
-        if catalog.texts.waiting() and any(
-            found.content in catalog.texts.waiting()
+        if catalog.chunks.waiting() and any(
+            found.content in catalog.chunks.waiting()
             for path, found in catalog.texts.sources()[0].items()
             if is_below(path, page)
         ):

@@ -36,7 +36,7 @@ def status(index: Index) -> Status:
             files=catalog.count("sources"),
             chunks=catalog.count("chunks"),
             vectors=catalog.count("vectors"),
-            without_vectors=sum(catalog.texts.waiting().values()),
+            without_vectors=sum(catalog.chunks.waiting().values()),
             embedder=maker.embedder,
             dim=maker.dim,
             chunk_tokens=maker.chunk_tokens,
@@ -85,9 +85,9 @@ def listing(
     catalog = index.catalog
     with catalog.snapshot():
         documents = [document for _, document in known(index)]
-        counts = catalog.texts.chunk_counts()
+        counts = catalog.chunks.counts()
         contents = catalog.texts.contents()
-        waiting = catalog.texts.waiting()
+        waiting = catalog.chunks.waiting()
         failures = catalog.failures.all()
         sources = catalog.texts.require_sources()
     failed = {failure.path for failure in failures if failure.page is None} - sources.keys()

@@ -174,7 +174,7 @@ def _place(index: Index, content: int, place: str) -> tuple[str, int, int] | Non
     """Return the place that is meant, where it begins and ends; None if there is none such."""
     marks: list[tuple[int, str]] = []
     end = 0
-    for stored in index.catalog.texts.chunks_of(content):
+    for stored in index.catalog.chunks.of(content):
         for at, name in stored.chunk.places:
             if not marks or marks[-1][1] != name:
                 marks.append((stored.chunk.start + at, name))

@@ -189,7 +189,7 @@ def lines(index: Index) -> Iterator[str]:
     with catalog.snapshot():
         for content, known in sorted(catalog.texts.contents().items()):
             path, *also = catalog.texts.paths_of([content])[content]
-            for stored in catalog.texts.chunks_of(content):
+            for stored in catalog.chunks.of(content):
                 _, rows = catalog.vectors.rows([stored.vector], dim)
                 chunk = stored.chunk
                 yield json.dumps(

@@ -158,7 +158,7 @@ class Snapshot:
             found = [pair for file in self._dense for pair in self._nearest(file, query, asked)]
             found += self._fresh_products(query)
             found.sort(key=lambda pair: (-pair[1], pair[0]))
-            homes = self._catalog.texts.chunks_of_vectors(vector for vector, _ in found[:asked])
+            homes = self._catalog.chunks.of_vectors(vector for vector, _ in found[:asked])
             near = [chunk for vector, _ in found[:asked] for chunk in homes.get(vector, ())]
             chunks = self._picked(near)
             if len(chunks) >= k or asked >= sum(map(len, self._dense)) + len(
@@ -231,7 +231,7 @@ class Snapshot:
         """Return those of ``chunks`` that are admitted, in order."""
         if self._admitted is None:
             return chunks
-        return self._admitted.picked(self._catalog.texts.contents_of(chunks), chunks)
+        return self._admitted.picked(self._catalog.chunks.contents_of(chunks), chunks)
 
     def lexical_scores(self, field: str, query: Query, chunks: Sequence[int]) -> dict[int, float]:
         """Return the BM25 score of each of ``chunks`` that any term matches."""
@@ -250,7 +250,7 @@ class Snapshot:
 
     def bodies(self, chunks: Iterable[int]) -> list[list[str]]:
         """Return the terms of each of ``chunks`` that exists, its heading path before it."""
-        stored = self._catalog.texts.chunks(chunks)
+        stored = self._catalog.chunks.get(chunks)
         contents = self._catalog.texts.contents(found.content for found in stored.values())
         return [entry_of(s, contents[s.content]).terms("body") for s in stored.values()]
 
@@ -258,9 +258,9 @@ class Snapshot:
         """Return what the lexical cache has, or will have, of each of ``chunks`` that exists."""
         found = {chunk: self._fresh[chunk] for chunk in chunks if chunk in self._fresh}
         if unseen := {c for c in chunks if c not in found and c not in self._entries}:
-            homes = self._catalog.texts.contents_of(c + n for c in unseen for n in (-1, 0, 1))
+            homes = self._catalog.chunks.contents_of(c + n for c in unseen for n in (-1, 0, 1))
             near = {c + n for c in unseen for n in (-1, 0, 1) if homes.get(c + n) == homes.get(c)}
-            stored = self._catalog.texts.chunks(sorted(near)).values()
+            stored = self._catalog.chunks.get(sorted(near)).values()
             contents = self._catalog.texts.contents(s.content for s in stored)
             for content, some in groupby(stored, lambda s: s.content):
                 entries = entries_of(some, contents[content])  # of neighbours too, cut short
@@ -293,7 +293,7 @@ class Snapshot:
         """
         ranked = sorted(((round(score, 9), chunk) for chunk, score in scores.items()), reverse=True)
         least = ranked[min(k, len(ranked)) - 1][0] if ranked else 0.0
-        stored = self._catalog.texts.chunks(chunk for score, chunk in ranked if score >= least)
+        stored = self._catalog.chunks.get(chunk for score, chunk in ranked if score >= least)
         contents = self._catalog.texts.contents(found.content for found in stored.values())
         homes = self._catalog.texts.paths_of(contents)
         if self._admitted:
@@ -339,7 +339,7 @@ class Snapshot:
     def existing(self, chunks: Collection[int]) -> set[int]:
         """Return those of ``chunks`` that this state of the index has."""
         unseen = [chunk for chunk in chunks if chunk not in self._vector_of]
-        self._vector_of |= self._catalog.texts.vectors_of_chunks(unseen) if unseen else {}
+        self._vector_of |= self._catalog.chunks.vectors_of(unseen) if unseen else {}
         return self._vector_of.keys() & set(chunks)
 
     @property

@@ -173,7 +173,7 @@ class _Look:
         self.failed: list[Failure] = []
         self.seen: set[str] = set()
         self._sources = sources
-        self._waiting = {*index.catalog.texts.waiting()} if index else set()
+        self._waiting = {*index.catalog.chunks.waiting()} if index else set()
         if index and loaders.sees:
             self._waiting |= index.catalog.texts.with_blank_pages()
         self._before = before

@@ -143,7 +143,7 @@ def queries(folder: Path) -> None:
             began = time.perf_counter()
             chunks = snapshot.best_dense(query, k=100)[:10]
             seconds.append(time.perf_counter() - began)
-            vectors = index.catalog.texts.vectors_of_chunks(chunks)
+            vectors = index.catalog.chunks.vectors_of(chunks)
             found.append(len(set(vectors.values()) & set(exact.tolist())))
     seconds.sort()
     print(json.dumps({"recall": sum(found) / (10 * len(found)), "p50_ms": 1e3 * seconds[50]}))
