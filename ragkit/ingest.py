@@ -30,6 +30,7 @@ from ragkit.index.folder import PACE, Index
 from ragkit.index.given import NOTHING, Given
 from ragkit.index.survey import OWN_LOADERS, SAME_TICK_NS, Survey, survey
 from ragkit.index.tally import Tally, in_parts, without_vectors
+from ragkit.loading.limits import Limits
 from ragkit.loading.own import BUILT_IN, Loaders
 from ragkit.loading.patterns import ALL, Choice
 from ragkit.loading.walk import Found
@@ -39,7 +40,6 @@ from ragkit.text.tokens import estimate_tokens
 from ragkit.types import Document, Embedded, Failure, IngestReport, Progress, Skipped
 
 if TYPE_CHECKING:
-    from ragkit.loading.workers import Limits
     from ragkit.reading import Read, Reading
 
 BATCH_BYTES = 4_000_000  # of documents that wait for their vectors

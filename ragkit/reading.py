@@ -20,10 +20,11 @@ from ragkit.index.survey import Survey
 from ragkit.index.tally import Tally
 from ragkit.index.unpacking import Unpacker
 from ragkit.loading import read as read_bytes
+from ragkit.loading.limits import Limits
 from ragkit.loading.own import Loaders
 from ragkit.loading.seen import IMAGE
 from ragkit.loading.walk import Found, Held
-from ragkit.loading.workers import Limits, PdfWorkers
+from ragkit.loading.workers import PdfWorkers
 from ragkit.protocols import Seeing
 from ragkit.types import Chunk, Document, Progress, Skipped
 

@@ -15,7 +15,8 @@ import pytest
 from ragkit import Rag
 from ragkit.errors import LoadError
 from ragkit.loading.formats import load
-from ragkit.loading.workers import Limits, PdfWorkers
+from ragkit.loading.limits import Limits
+from ragkit.loading.workers import PdfWorkers
 from ragkit.types import Document
 from tests.embedders import HashingEmbedder
 from tests.test_ingest import write

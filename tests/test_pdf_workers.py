@@ -18,8 +18,9 @@ import pytest
 from ragkit import Rag
 from ragkit.errors import LoadError
 from ragkit.loading import workers as processes
+from ragkit.loading.limits import Limits
 from ragkit.loading.pdf import pdf
-from ragkit.loading.workers import Limits, PdfWorkers
+from ragkit.loading.workers import PdfWorkers
 from ragkit.pdf import worker
 from ragkit.pdf.found import Facts, Found, Opened, Page, Picture, Refused, unpacked
 from ragkit.types import Progress

@@ -14,9 +14,10 @@ from ragkit.index.folder import Index
 from ragkit.index.survey import Survey
 from ragkit.index.unpacking import Unpacker
 from ragkit.loading import read
+from ragkit.loading.limits import Limits
 from ragkit.loading.own import BUILT_IN, Loaders
 from ragkit.loading.walk import Found, Held
-from ragkit.loading.workers import Limits, PdfWorkers
+from ragkit.loading.workers import PdfWorkers
 from ragkit.protocols import Chunker
 from ragkit.text.tokens import estimate_tokens
 from ragkit.types import Skipped

@@ -8,8 +8,8 @@ blanked for the search first. Python's are held against its own parser by a test
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from ragkit.types import Document, Heading
 
@@ -74,41 +74,47 @@ HASH = r"\#[^\n]*+"
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """How definitions of a family of languages are found."""
+    """How definitions of a family of languages are found, as patterns."""
 
-    line: re.Pattern[str]  # a line that begins or ends a definition, or what goes with one
-    blanked: re.Pattern[str]
-    is_by_margin: bool  # any line at the margin ends a definition, as in Python
+    definition: str
+    blanked: str
+    ends: str = r"\}"  # what ends a definition
+    flags: re.RegexFlag = re.NOFLAG
+
+    @property
+    def is_by_margin(self) -> bool:
+        """Whether any line at the margin ends a definition, as in Python."""
+        return self.ends == ANYTHING
 
 
-def _rules(
-    definition: str, blanked: str, *, ends: str = r"\}", flags: re.RegexFlag = re.NOFLAG
-) -> _Rules:
-    line = rf"^(?P<blank>[ \t]*)(?:(?P<mark>@\w|\#\[)|{definition}|(?P<end>{ends}))"
-    return _Rules(re.compile(line, re.M | flags), re.compile(blanked, re.S), ends == ANYTHING)
+@cache  # a run needs few of them
+def _compiled(rules: _Rules) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Match a line that begins or ends a definition, or goes with one; and what is blanked."""
+    line = rf"^(?P<blank>[ \t]*)(?:(?P<mark>@\w|\#\[)|{rules.definition}|(?P<end>{rules.ends}))"
+    return re.compile(line, re.M | rules.flags), re.compile(rules.blanked, re.S)
 
 
 ANYTHING = r"[^\s)\]}@]"
 OF_C = f"{BLOCK_COMMENT}|{LINE_TEXT}"
 LANGUAGES: dict[str, tuple[str, _Rules | None]] = {  # type -> suffixes, rules
-    "code/python": ("py pyi pyw", _rules(PYTHON, f"{HASH}|{TRIPLE}|{LINE_TEXT}", ends=ANYTHING)),
+    "code/python": ("py pyi pyw", _Rules(PYTHON, f"{HASH}|{TRIPLE}|{LINE_TEXT}", ends=ANYTHING)),
     "code/javascript": (
-        "js mjs cjs ts tsx jsx mts cts", _rules(SCRIPT, f"{OF_C}|{TEMPLATE}"),
+        "js mjs cjs ts tsx jsx mts cts", _Rules(SCRIPT, f"{OF_C}|{TEMPLATE}"),
     ),
-    "code/go": ("go", _rules(GO, f"{OF_C}|{TEMPLATE}")),
-    "code/rust": ("rs", _rules(RUST, rf"{BLOCK_COMMENT}|\"(?:[^\"\\]++|\\.)*+\"")),
+    "code/go": ("go", _Rules(GO, f"{OF_C}|{TEMPLATE}")),
+    "code/rust": ("rs", _Rules(RUST, rf"{BLOCK_COMMENT}|\"(?:[^\"\\]++|\\.)*+\"")),
     "code/c": (
         "c h cc cpp cxx hpp hh cs java kt kts scala swift m mm dart groovy gradle",
-        _rules(C_LIKE, OF_C),
+        _Rules(C_LIKE, OF_C),
     ),
-    "code/php": ("php", _rules(PHP, f"{OF_C}|{HASH}")),
-    "code/ruby": ("rb", _rules(RUBY, f"{HASH}|{LINE_TEXT}", ends=r"end\b")),
-    "code/shell": ("sh bash zsh fish ksh", _rules(SHELL, HASH)),
-    "code/lua": ("lua", _rules(LUA, r"--\[\[.*?(?:\]\]|\Z)|--[^\n]*+")),
-    "code/perl": ("pl pm", _rules(PERL, HASH)),
-    "code/r": ("r", _rules(R, HASH)),
-    "code/sql": ("sql", _rules(SQL, r"/\*.*?(?:\*/|\Z)|--[^\n]*+", flags=re.I)),
-    "code/elixir": ("ex exs", _rules(ELIXIR, f"{HASH}|{TRIPLE}")),
+    "code/php": ("php", _Rules(PHP, f"{OF_C}|{HASH}")),
+    "code/ruby": ("rb", _Rules(RUBY, f"{HASH}|{LINE_TEXT}", ends=r"end\b")),
+    "code/shell": ("sh bash zsh fish ksh", _Rules(SHELL, HASH)),
+    "code/lua": ("lua", _Rules(LUA, r"--\[\[.*?(?:\]\]|\Z)|--[^\n]*+")),
+    "code/perl": ("pl pm", _Rules(PERL, HASH)),
+    "code/r": ("r", _Rules(R, HASH)),
+    "code/sql": ("sql", _Rules(SQL, r"/\*.*?(?:\*/|\Z)|--[^\n]*+", flags=re.I)),
+    "code/elixir": ("ex exs", _Rules(ELIXIR, f"{HASH}|{TRIPLE}")),
     "code": (
         "ps1 bat css scss less vue svelte properties cmake proto graphql tf jl erl hs ml clj vim",
         None,
@@ -116,32 +122,28 @@ LANGUAGES: dict[str, tuple[str, _Rules | None]] = {  # type -> suffixes, rules
 }  # fmt: skip
 
 
-def reader(kind: str) -> Callable[[str, tuple[str, ...]], Document]:
-    r"""Return what reads source code of a type.
+def code(kind: str, text: str, notes: tuple[str, ...]) -> Document:
+    r"""Return the document of source code of a type.
 
-    >>> document = reader("code/python")("class Foo:\n    def bar(self): ...\n", ())
+    >>> document = code("code/python", "class Foo:\n    def bar(self): ...\n", ())
     >>> [(heading.level, heading.title) for heading in document.headings]
     [(1, 'class Foo'), (2, 'def bar')]
     """
     _, rules = LANGUAGES[kind]
-
-    def read(text: str, notes: tuple[str, ...]) -> Document:
-        headings = _headings(text, rules) if rules else ()
-        return Document(text, kind, headings=headings, notes=notes)
-
-    return read
+    return Document(text, kind, headings=_headings(text, rules) if rules else (), notes=notes)
 
 
 def _headings(text: str, rules: _Rules) -> tuple[Heading, ...]:
     if "\r" in text:
         text = text.replace("\r\n", " \n").replace("\r", "\n")
-    bare = rules.blanked.sub(_blank, text)
+    pattern, blanked = _compiled(rules)
+    bare = blanked.sub(_blank, text)
     above: list[tuple[int, str]] = []  # column and title of the definitions that the line lies in
     last = 0  # level of the last heading
     marked = -1  # where decorators of the next definition begin
     margin = 0  # their column
     found: list[Heading] = []
-    for line in rules.line.finditer(bare):
+    for line in pattern.finditer(bare):
         named = line.groupdict()
         column = len(line["blank"].expandtabs())
         name = named.get("name") or named.get("name2") or named.get("method") or ""

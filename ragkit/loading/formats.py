@@ -1,7 +1,8 @@
 """Each file's text by its type: what reads which.
 
-To add a type: a row of ``FORMATS``, and a function in its family's file. A file is of the type that
-its suffix stands for, unless its content says otherwise (``kinds``).
+To add a type: a row of ``FORMATS``, and a function in its family's file, which is imported when a
+file of the type is read. A file is of the type that its suffix stands for, unless its content says
+otherwise (``kinds``).
 """
 
 from __future__ import annotations
@@ -9,27 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
+from importlib import import_module
 from types import MappingProxyType
 
-from ragkit.loading import code, kinds
-from ragkit.loading.decoding import MARKS, decode, wide_without_mark
-from ragkit.loading.docx import docx
-from ragkit.loading.epub import epub
-from ragkit.loading.json_text import json_lines, json_paths
-from ragkit.loading.keyed import ini_sections, toml_paths, yaml_paths
-from ragkit.loading.mail import mail, mailbox
-from ragkit.loading.markup import markdown, restructured, wiki
-from ragkit.loading.notebook import notebook
+from ragkit.loading.code import LANGUAGES, code
 from ragkit.loading.ole import refused
-from ragkit.loading.opendocument import opendocument
-from ragkit.loading.pdf import pdf
-from ragkit.loading.pptx import pptx
-from ragkit.loading.rtf import rtf
-from ragkit.loading.subtitles import srt, vtt
-from ragkit.loading.tabular import table
-from ragkit.loading.webpage import declared_encoding, webpage
-from ragkit.loading.xls import xls
-from ragkit.loading.xlsx import xlsx
 from ragkit.types import Document
 
 
@@ -43,9 +29,26 @@ class Format:
     is_text: bool = True  # what has zero bytes is of another type
 
 
+def _in(file: str, name: str = "") -> Callable[..., Document]:
+    """Return a loader of another file: the one of that name, or of the file's."""
+
+    def read(*given: object) -> Document:
+        loader = getattr(import_module(f"ragkit.loading.{file}"), name or file)
+        document: Document = loader(*given)
+        return document
+
+    return read
+
+
 def _text(read: Callable[[str, tuple[str, ...]], Document]) -> Callable[[bytes], Document]:
     """Return a loader that decodes first."""
-    return lambda data: read(*decode(data))
+
+    def decoding(data: bytes) -> Document:
+        from ragkit.loading.decoding import decode
+
+        return read(*decode(data))
+
+    return decoding
 
 
 def _plain(kind: str) -> Callable[[bytes], Document]:
@@ -53,35 +56,42 @@ def _plain(kind: str) -> Callable[[bytes], Document]:
     return _text(lambda text, notes: Document(text, kind, notes=notes))
 
 
+def _page(data: bytes) -> Document:
+    return _in("webpage")(*_decode_page(data))
+
+
 FORMATS = (
     Format("text", "txt text log", _plain("text")),
     Format("xml", "xml xsd xsl xslt rss atom plist svg", _plain("xml")),
-    *(Format(kind, some, _text(code.reader(kind))) for kind, (some, _) in code.LANGUAGES.items()),
-    Format("markdown", "md markdown mdx mkd", _text(markdown)),
-    Format("wiki", "wiki mediawiki wikitext", _text(wiki)),
-    Format("rst", "rst", _text(restructured)),
-    Format("csv", "csv tsv tab", _text(table)),
-    Format("json", "json jsonc geojson webmanifest", _text(json_paths)),
-    Format("jsonl", "jsonl ndjson", _text(json_lines)),
-    Format("yaml", "yaml yml", _text(yaml_paths)),
-    Format("toml", "toml", _text(toml_paths)),
-    Format("ini", "ini cfg conf", _text(ini_sections)),
-    Format("eml", "eml mht mhtml", mail, is_text=False),
-    Format("mbox", "mbox", mailbox, is_text=False),
-    Format("ipynb", "ipynb", _text(notebook)),
-    Format("srt", "srt", _text(srt)),
-    Format("vtt", "vtt", _text(vtt)),
-    Format("html", "html htm xhtml", lambda data: webpage(*_decode_page(data))),
-    Format("pdf", "pdf", pdf, is_text=False),
-    Format("docx", "docx docm dotx dotm", docx, is_text=False),
-    Format("xlsx", "xlsx xlsm xltx xltm", xlsx, is_text=False),
-    Format("pptx", "pptx pptm ppsx ppsm potx potm", pptx, is_text=False),
-    Format("odt", "odt ott", opendocument("odt"), is_text=False),
-    Format("ods", "ods ots", opendocument("ods"), is_text=False),
-    Format("odp", "odp otp", opendocument("odp"), is_text=False),
-    Format("epub", "epub", epub, is_text=False),
-    Format("rtf", "rtf", rtf, is_text=False),
-    Format("xls", "xls xlt", xls, is_text=False),
+    *(
+        Format(kind, suffixes, _text(partial(code, kind)))
+        for kind, (suffixes, _) in LANGUAGES.items()
+    ),
+    Format("markdown", "md markdown mdx mkd", _text(_in("markup", "markdown"))),
+    Format("wiki", "wiki mediawiki wikitext", _text(_in("markup", "wiki"))),
+    Format("rst", "rst", _text(_in("markup", "restructured"))),
+    Format("csv", "csv tsv tab", _text(_in("tabular", "table"))),
+    Format("json", "json jsonc geojson webmanifest", _text(_in("json_text", "json_paths"))),
+    Format("jsonl", "jsonl ndjson", _text(_in("json_text", "json_lines"))),
+    Format("yaml", "yaml yml", _text(_in("keyed", "yaml_paths"))),
+    Format("toml", "toml", _text(_in("keyed", "toml_paths"))),
+    Format("ini", "ini cfg conf", _text(_in("keyed", "ini_sections"))),
+    Format("eml", "eml mht mhtml", _in("mail"), is_text=False),
+    Format("mbox", "mbox", _in("mail", "mailbox"), is_text=False),
+    Format("ipynb", "ipynb", _text(_in("notebook"))),
+    Format("srt", "srt", _text(_in("subtitles", "srt"))),
+    Format("vtt", "vtt", _text(_in("subtitles", "vtt"))),
+    Format("html", "html htm xhtml", _page),
+    Format("pdf", "pdf", _in("pdf"), is_text=False),
+    Format("docx", "docx docm dotx dotm", _in("docx"), is_text=False),
+    Format("xlsx", "xlsx xlsm xltx xltm", _in("xlsx"), is_text=False),
+    Format("pptx", "pptx pptm ppsx ppsm potx potm", _in("pptx"), is_text=False),
+    Format("odt", "odt ott", partial(_in("opendocument"), "odt"), is_text=False),
+    Format("ods", "ods ots", partial(_in("opendocument"), "ods"), is_text=False),
+    Format("odp", "odp otp", partial(_in("opendocument"), "odp"), is_text=False),
+    Format("epub", "epub", _in("epub"), is_text=False),
+    Format("rtf", "rtf", _in("rtf"), is_text=False),
+    Format("xls", "xls xlt", _in("xls"), is_text=False),
     Format("doc", "doc dot", refused("doc"), is_text=False),
     Format("ppt", "ppt pps", refused("ppt"), is_text=False),
     Format("xlsb", "xlsb", refused("xlsb"), is_text=False),
@@ -129,6 +139,8 @@ def told_type(data: bytes, *, suffix: str) -> str:
     >>> told_type(b"%PDF-1.7", suffix=".txt"), told_type(b"#!/usr/bin/env python3", suffix="")
     ('pdf', 'code/python')
     """
+    from ragkit.loading import kinds
+
     named = SUFFIXES.get(suffix.lower(), "text")
     told = kinds.by_magic(data)
     if told and told in READERS:
@@ -150,6 +162,8 @@ def is_binary(data: bytes, *, suffix: str) -> str:
     """
     if not READERS[told_type(data, suffix=suffix)].is_text:
         return ""
+    from ragkit.loading.decoding import MARKS, wide_without_mark
+
     for magic, name in MAGICS:
         if data.startswith(magic):
             return f"binary: {name}"
@@ -187,6 +201,9 @@ def load(
 
 def _decode_page(data: bytes) -> tuple[str, tuple[str, ...]]:
     """Decode a page as it says it should be, unless it is UTF-8: nothing else is so by chance."""
+    from ragkit.loading.decoding import MARKS, decode
+    from ragkit.loading.webpage import declared_encoding
+
     declared = declared_encoding(data)
     if declared and not any(data.startswith(mark) for mark, _ in MARKS):
         for encoding in (declared,) if data.isascii() else ("utf-8", declared):

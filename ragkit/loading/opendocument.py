@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
 from ragkit.errors import LoadError
@@ -34,19 +34,16 @@ FIELDS = {
 }  # fmt: skip
 
 
-def opendocument(kind: str) -> Callable[[bytes], Document]:
-    """Return the loader of "odt", "ods" or "odp".
+def opendocument(kind: str, data: bytes) -> Document:
+    """Return the document in an "odt", "ods" or "odp".
 
-    Its documents raise LoadError if they are encrypted, damaged or too large.
+    Raises:
+        LoadError: it is encrypted, damaged or too large.
     """
-
-    def load(data: bytes) -> Document:
-        try:
-            return Reader(Packed(data, KINDS[kind])).document(kind)
-        except RecursionError as error:
-            raise LoadError("its parts are nested too deeply", stage="parse") from error
-
-    return load
+    try:
+        return Reader(Packed(data, KINDS[kind])).document(kind)
+    except RecursionError as error:
+        raise LoadError("its parts are nested too deeply", stage="parse") from error
 
 
 class Reader:

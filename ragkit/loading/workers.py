@@ -14,12 +14,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
-from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from typing import TypeVar
 
 from ragkit.errors import LoadError
+from ragkit.loading.limits import Limits
 from ragkit.loading.pdf import assembled, require_pdf
 from ragkit.pdf.found import Facts, Found, Opened, Page, Picture, Refused, unpacked
 from ragkit.pdf.worker import TOO_LARGE
@@ -27,7 +27,6 @@ from ragkit.types import Document
 
 T = TypeVar("T")
 
-MOST_PROCESSES = 4
 MOST_KILLS = 3  # for one file; each costs a page
 FILE_PAGES = 10  # a file has the time of so many pages, and a second more for each that it has
 START_S = 60.0  # for a process to begin
@@ -38,15 +37,6 @@ START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]);"
     " from ragkit.pdf.worker import main; main()"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a PDF may cost."""
-
-    page_s: float = 30.0
-    memory_mb: int = 1024
-    processes: int = MOST_PROCESSES  # at most, and no more than there are cores
 
 
 class EndedError(Exception):

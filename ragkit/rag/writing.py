@@ -14,6 +14,7 @@ from ragkit.config import Settings
 from ragkit.errors import ConfigError, IndexMissingError, IndexStaleError
 from ragkit.index import folder as folders
 from ragkit.index.lock import WriterLock
+from ragkit.loading.limits import Limits
 from ragkit.loading.own import Loaders
 from ragkit.loading.patterns import ALL, Choice
 from ragkit.protocols import Embedder, Loader
@@ -25,7 +26,6 @@ from ragkit.types import IngestReport, Progress, Ways
 if TYPE_CHECKING:
     from ragkit.index.given import Given
     from ragkit.index.plan import Plan, Planned
-    from ragkit.loading.workers import Limits
 
 WAIT_S = 0.5  # between two looks at an index that another process writes to
 
@@ -106,7 +106,6 @@ class Writing:
         self._release = release
 
     def _pdf_limits(self) -> Limits:
-        from ragkit.loading.workers import Limits
 
         return Limits(self._settings.pdf_timeout_s, self._settings.pdf_memory_mb)
 

@@ -18,7 +18,8 @@ from collections.abc import Callable
 
 from fpdf import FPDF
 
-from ragkit.loading.workers import Limits, PdfWorkers
+from ragkit.loading.limits import Limits
+from ragkit.loading.workers import PdfWorkers
 from ragkit.pdf.first import First
 from ragkit.pdf.second import Second
 from ragkit.types import Document
