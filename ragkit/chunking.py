@@ -19,7 +19,6 @@ from itertools import accumulate
 from operator import itemgetter
 
 from ragkit.text import graphemes, sentences
-from ragkit.text.headings import heading_path
 from ragkit.text.tokens import fits, fitting
 from ragkit.types import Chunk, Document
 
@@ -110,12 +109,6 @@ def _places(document: Document, start: int, end: int) -> tuple[tuple[int, str], 
     first = max(bisect_right(document.places, start, key=itemgetter(0)) - 1, 0)
     last = bisect_left(document.places, end, key=itemgetter(0))
     return tuple((max(at - start, 0), place) for at, place in document.places[first:last])
-
-
-def text_in_context(title: str, chunk: Chunk) -> str:
-    """Return the chunk with its title and heading path before it, as it is embedded and counted."""
-    path = heading_path(title, chunk.headings)
-    return f"{path}\n{chunk.text}" if path else chunk.text
 
 
 def best_cut(text: str, start: int, limit: int, *, least: int = 0) -> int:

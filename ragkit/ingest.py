@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ragkit.catalog import UNKNOWN, Source, digest_of, holders, is_below
-from ragkit.chunking import text_in_context
 from ragkit.embedding.checked import embed_checked
 from ragkit.embedding.requests import BATCH_TEXTS, finish, is_done, pool_for
 from ragkit.errors import IndexDamagedError, LoadError, OllamaError, RagkitError
@@ -35,6 +34,7 @@ from ragkit.loading.own import BUILT_IN, Loaders
 from ragkit.loading.patterns import ALL, Choice
 from ragkit.loading.walk import Found
 from ragkit.protocols import Chunker, Embedder, Seeing
+from ragkit.text.headings import text_in_context
 from ragkit.text.languages import detect
 from ragkit.text.tokens import estimate_tokens
 from ragkit.types import Document, Embedded, Failure, IngestReport, Progress, Skipped

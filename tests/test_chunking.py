@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from ragkit.chunkers import NAMED, chunker_named
 from ragkit.chunkers.similarity import SimilarityChunker
 from ragkit.chunkers.whole import MOST_TOKENS
-from ragkit.chunking import StructureChunker, text_in_context
+from ragkit.chunking import StructureChunker
 from ragkit.config import CHOICES
 from ragkit.protocols import Chunker
+from ragkit.text.headings import text_in_context
 from ragkit.text.tokens import estimate_tokens
 from ragkit.types import Chunk, Document, FloatMatrix, FloatVector, Heading
 from tests.embedders import HashingEmbedder

@@ -199,6 +199,7 @@ HOSTILE = {
     "people": "To: " + "a@a.example, " * 50_000 + "\n\nx",
     "odd people": "From: " + "(" * 1_500 + "<" * 5_000 + "\n\nx",
     "odd header": "Subject: =?utf-8?b?" + "=" * 1000 + "?=\nDate: 99 99 99999999999\nTo: <<>>\n\nx",
+    "odd encoding": "Subject: =?ut\xfd-8?q?caf=C3=A9?=\n\nx",
     "raw header": b"Subject: caf\xe9 \xff\xfe\nFrom: \xe6\xa8\xa1\n\nx".decode("latin-1"),
     "odd names": MIXED + "--b\nContent-Disposition: attachment; filename*=x''%\n\nx\n--b--",
     "odd name": MIXED + "--b\nContent-Disposition: attachment; filename*=idna''%C3\n\nx\n--b--",

@@ -90,7 +90,7 @@ def keyed_chunks(index: Index, fingerprint: str) -> Iterator[Keyed]:
 
     A content that is damaged has none.
     """
-    from ragkit.chunking import text_in_context
+    from ragkit.text.headings import text_in_context
 
     texts = index.catalog.texts
     for content in texts.chunks.contents():

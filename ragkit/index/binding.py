@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ragkit.catalog import StoredChunk, digest_of
-from ragkit.chunking import text_in_context
 from ragkit.errors import IndexDamagedError
 from ragkit.index.folder import Index
+from ragkit.text.headings import text_in_context
 
 
 def misled(index: Index) -> Iterator[StoredChunk]:

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from ragkit.catalog import digest_of
-from ragkit.chunking import text_in_context
 from ragkit.errors import LoadError
 from ragkit.index.folder import Index
 from ragkit.index.survey import Survey
@@ -19,6 +18,7 @@ from ragkit.loading.own import BUILT_IN, Loaders
 from ragkit.loading.walk import Found, Held
 from ragkit.loading.workers import PdfWorkers
 from ragkit.protocols import Chunker
+from ragkit.text.headings import text_in_context
 from ragkit.text.tokens import estimate_tokens
 from ragkit.types import Skipped
 

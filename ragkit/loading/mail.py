@@ -258,7 +258,7 @@ def _raw_decoded(value: str) -> str:
 def _words(value: str) -> str:
     value = _raw_decoded(value)
     if "=?" in value and len(value) <= LONGEST:
-        with suppress(errors.HeaderParseError, LookupError, ValueError):
+        with suppress(errors.MessageError, LookupError, ValueError):
             value = str(make_header(decode_header(value)))
     return " ".join(encodable(value).split())
 

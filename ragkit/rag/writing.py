@@ -21,7 +21,7 @@ from ragkit.protocols import Embedder, Loader
 from ragkit.rag.parts import Notify, Parts
 from ragkit.rag.seeing import seeing
 from ragkit.rag.steps import result_of
-from ragkit.types import IngestReport, Progress, Ways
+from ragkit.types import Chunk, Document, IngestReport, Progress, Ways
 
 if TYPE_CHECKING:
     from ragkit.index.given import Given
@@ -173,7 +173,8 @@ class Writing:
             self._settings.chunk_tokens,
             self._settings.chunker,
         )
-        self._parts.chunker(maker.chunker, maker.chunk_tokens)  # before a folder is made
+        if not exists:
+            self._parts.chunker(maker.chunker, maker.chunk_tokens)  # before a folder is made
         reads_images = seeing(self._settings, self._parts)
         yield from self.turn(held, wait=ways.get("wait", False))
         chosen = None if is_there(folder) else chosen  # another may have been quicker
@@ -190,11 +191,16 @@ class Writing:
             index.admit(embedder)
             self._parts.remember(embedder, index)
             given = yield from self._by_name(index, paths, ways)
+
+            def in_chunks(document: Document) -> Iterator[Chunk]:
+                """Cut a document; what cuts is loaded only if there is one."""
+                return self._parts.chunker(chunker, tokens)(document)
+
             yield from ingest(
                 index,
                 roots,
                 embedder=embedder,
-                chunker=self._parts.chunker(chunker, tokens),
+                chunker=in_chunks,
                 max_file_bytes=self._settings.max_file_mb * 1_000_000,
                 reread=ways.get("reread", False),
                 retry_failed=ways.get("retry_failed", False),

@@ -41,11 +41,11 @@ def cpu(work: Callable[[], object]) -> float:
 def parts(docs: Path, scratch: Path) -> dict[str, float]:
     """Return the CPU seconds of each part, one after the other in this process."""
     from ragkit.catalog import digest_of
-    from ragkit.chunking import StructureChunker, text_in_context
+    from ragkit.chunking import StructureChunker
     from ragkit.embedding.wordllama import WordLlamaEmbedder
     from ragkit.lexical import Entry, write_lexical
     from ragkit.loading.formats import load
-    from ragkit.text.headings import heading_path
+    from ragkit.text.headings import heading_path, text_in_context
     from ragkit.text.languages import detect
     from ragkit.text.words import terms
     from ragkit.vectors import write_vectors
