@@ -60,7 +60,7 @@ def test_two_hundred_kills_in_every_phase(tmp_path: Path, ollama: Server) -> Non
         "writing the dense cache", "writing the lexical cache", "removing caches",
     ):  # fmt: skip
         assert traces[f"ingest: {trace}"], trace
-    assert traces["rm: within a commit"]
+    assert any(trace.startswith("rm: ") for trace in traces)
     assert traces["check: within a commit"]
     assert traces["check: writing the dense cache"]
 
