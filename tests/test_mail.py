@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from ragkit.errors import LoadError
 from ragkit.loading.formats import load
+from ragkit.loading.holders import holder_of
 from ragkit.loading.mail import attachments
+from ragkit.loading.members import Budget
 from ragkit.types import Document
 
 HEAD = (
@@ -140,9 +142,12 @@ def test_a_mailbox_is_its_mails() -> None:
     with_file = made()
     with_file.add_attachment(b"x", "image", "png", filename="x.png")
     box = MAILS.encode() + b"\nFrom c@c Thu Nov 26 12:00:00 2026\n" + with_file.as_bytes()
-    (none, files) = read(box + b"\nFrom d@d Thu Nov 26 12:00:00 2026\nA: b\n\n", ".mbox").notes
-    assert none == "no part of it is text (2 mails)"
-    assert "not read: save the mails apart as .eml" in files
+    box += b"\nFrom d@d Thu Nov 26 12:00:00 2026\nA: b\n\n"
+    assert read(box, ".mbox").notes == ("no part of it is text (2 mails)",)
+    holder = holder_of(box, suffix=".mbox")
+    assert holder is not None
+    (member,) = holder.members(box, "old.mbox", Budget(len(box), 1000))
+    assert (member.name, member.data) == ("3/x.png", b"x")
     assert read("From: a\n\nNo mailbox.", ".mbox").text == "From: a\n\nNo mailbox."
 
 

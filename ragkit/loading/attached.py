@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ragkit.loading.formats import told_type
-from ragkit.loading.mail import attachments
+from ragkit.loading.mail import attachments, attachments_in_box
 from ragkit.loading.members import MOST_NAME, Budget, Member, cleaned, suffix_of
-
-MAIL = "eml"  # the type
 
 
 def is_mail(data: bytes, suffix: str) -> bool:
     """Say whether a file is read as a mail."""
-    return told_type(data, suffix=suffix) == MAIL
+    return told_type(data, suffix=suffix) == "eml"
+
+
+def is_mailbox(data: bytes, suffix: str) -> bool:
+    """Say whether a file is read as a mailbox."""
+    return told_type(data, suffix=suffix) == "mbox"
 
 
 def mail_members(data: bytes, name: str, budget: Budget) -> Iterator[Member]:
@@ -22,8 +25,21 @@ def mail_members(data: bytes, name: str, budget: Budget) -> Iterator[Member]:
     Raises:
         LoadError: its parts are nested too deep, or are too many.
     """
+    return _members(attachments(data), budget)
+
+
+def mailbox_members(data: bytes, name: str, budget: Budget) -> Iterator[Member]:
+    """Yield what is attached to the mails of a mailbox, below the mails' numbers.
+
+    Raises:
+        LoadError: parts are nested too deep, or are too many.
+    """
+    return _members(attachments_in_box(data), budget)
+
+
+def _members(attached: Iterable[tuple[str, bytes]], budget: Budget) -> Iterator[Member]:
     taken: set[str] = set()
-    for number, (given, content) in enumerate(attachments(data), 1):
+    for number, (given, content) in enumerate(attached, 1):
         path = cleaned(given)[-MOST_NAME:] or f"part {number}"
         if path in taken:
             suffix = suffix_of(path)

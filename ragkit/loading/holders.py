@@ -10,7 +10,7 @@ from ragkit.loading.archives import (
     tar_members,
     zip_members,
 )
-from ragkit.loading.attached import is_mail, mail_members
+from ragkit.loading.attached import is_mail, is_mailbox, mail_members, mailbox_members
 from ragkit.loading.members import Holder
 
 HOLDERS = (
@@ -23,6 +23,7 @@ HOLDERS = (
         packed_members,
     ),
     Holder("mail", frozenset({".eml", ".mht", ".mhtml"}), is_mail, mail_members, has_text=True),
+    Holder("mail", frozenset({".mbox"}), is_mailbox, mailbox_members, has_text=True),
 )
 SUFFIXES = frozenset[str]().union(*(holder.suffixes for holder in HOLDERS))
 UNTOLD = frozenset({"", ".txt"})  # suffixes that say nothing of what is in a file

@@ -60,19 +60,14 @@ def mail(data: bytes) -> Document:
 
 def mailbox(data: bytes) -> Document:
     """Return a mailbox: its mails, one after the other, each under its subject."""
-    starts = [found.start() for found in FROM_LINE.finditer(data)] or [0]
     texts: list[str] = []
     headings: list[Heading] = []
     places: list[tuple[int, str]] = []
     notes: dict[str, int] = {}
     at = 0
-    for number, (start, end) in enumerate(pairwise([*starts, len(data)]), 1):
-        found = FROM_LINE.match(data, start)
-        message = _parsed(data[found.end() if found else start : end])
+    for number, message in enumerate(_mails(data), 1):
         text, told = _written(message)
         notes |= {note: notes.get(note, 0) + 1 for note in told}
-        if any(True for _ in _attached(message)):
-            notes["attachments are named, but not read: save the mails apart as .eml"] = 1
         headings.append(Heading(at, 1, _header(message, "Subject") or f"mail {number}"))
         places.append((at, f"#message={number}"))
         texts.append(text.strip("\r\n"))
@@ -94,6 +89,24 @@ def attachments(data: bytes) -> Iterator[tuple[str, bytes]]:
     """
     for number, part in _attached(_parsed(data)):
         yield _name(part, number), _content(part)
+
+
+def attachments_in_box(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """Return what is attached to the mails of a mailbox: names begin with the mail's number.
+
+    Raises:
+        LoadError: the parts of one are nested too deep to be told apart.
+    """
+    for at, message in enumerate(_mails(data), 1):
+        for number, part in _attached(message):
+            yield f"{at}/{_name(part, number)}", _content(part)
+
+
+def _mails(data: bytes) -> Iterator[Message]:
+    starts = [found.start() for found in FROM_LINE.finditer(data)] or [0]
+    for start, end in pairwise([*starts, len(data)]):
+        found = FROM_LINE.match(data, start)
+        yield _parsed(data[found.end() if found else start : end])
 
 
 def _parsed(data: bytes) -> Message:
