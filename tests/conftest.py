@@ -1,13 +1,53 @@
 """Fixtures of all tests."""
 
+import gc
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.ollama_server import RECORDED, Server, serve
 
 CLOSED = "127.0.0.1:9"  # the port "discard", where nothing listens
+MEMORY = Path("/dev/shm")
+ROOM = 2 << 30
+
+
+def pytest_configure() -> None:
+    """Spare each test what it does not show: waiting for a disk, compiling in each process."""
+    if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector from what stays until the end: thousands of tests and their modules."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_model() -> Iterator[None]:
+    """Read the files of the built-in embedder once: each ``Rag`` would take 0.2 s for them."""
+    from ragkit.embedding.wordllama import WordLlamaEmbedder  # not before coverage has begun
+
+    def once(name: str) -> property:
+        read, had = vars(WordLlamaEmbedder)[name].func, dict[Path, Any]()
+
+        def value(model: WordLlamaEmbedder) -> Any:  # noqa: ANN401 - either of the two
+            if model._folder not in had:
+                had[model._folder] = read(model)
+            return had[model._folder]
+
+        return property(value)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("_tokenizer", "_weights"):
+            patch.setattr(WordLlamaEmbedder, name, once(name))
+        yield
 
 
 @pytest.fixture(autouse=True)
