@@ -50,6 +50,17 @@ def one_model() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def impatient() -> Iterator[None]:
+    """Have a client that is not told otherwise wait 0.02 s where it would wait a second."""
+    from ragkit.ollama import AsyncClient, Client
+
+    with pytest.MonkeyPatch.context() as patch:
+        for client in (Client, AsyncClient):
+            patch.setitem(client.__init__.__kwdefaults__ or {}, "backoff_s", 0.02)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep tests from a server that may run on this machine, and from the user's settings."""

@@ -577,16 +577,16 @@ def test_a_passage_that_is_too_long_for_the_model_is_told(
 
 
 def test_a_model_that_dies_in_the_middle_goes_on(tmp_path: Path, each_ollama: Server) -> None:
-    docs = many(tmp_path / "docs")
+    docs = many(tmp_path / "docs", 20)
 
     def kill(step: Progress) -> None:
-        if step.files_done == 30 and not each_ollama.faults.eof:
+        if step.files_done == 10 and not each_ollama.faults.eof:
             each_ollama.faults.eof = 1
 
     with Rag(tmp_path / ".ragkit", host=each_ollama.url) as rag:
         report = rag.ingest(docs, progress=kill)
-        assert (report.chunks, report.embedded, report.failed) == (840, 840, ())
-        assert rag.status().vectors == 840
+        assert (report.chunks, report.embedded, report.failed) == (280, 280, ())
+        assert rag.status().vectors == 280
 
 
 def test_a_busy_server_is_waited_for(here: Path, each_ollama: Server) -> None:
@@ -614,23 +614,23 @@ def test_what_passes_is_tried_again_within_the_run(
 
 
 def test_a_server_that_goes_away_ends_the_run_and_what_was_done_is_kept(tmp_path: Path) -> None:
-    docs = many(tmp_path / "docs")
+    docs = many(tmp_path / "docs", 30)
     with serve() as server:
         rag = Rag(tmp_path / ".ragkit", host=server.url)
 
         def stop(step: Progress) -> None:
-            if step.files_done == 40:
+            if step.files_done == 20:
                 server.faults.no_memory = True
 
         with pytest.raises(OllamaError, match="memory"):
             rag.ingest(docs, progress=stop)
         done = rag.status().vectors
-        assert 0 < done < 840
+        assert 0 < done < 420
         assert rag.search("number3x7", mode="lexical")
         server.faults.no_memory = False
         server.forget()
-        assert rag.ingest().embedded == 840 - done
-        assert texts_sent(server) == 840 - done
+        assert rag.ingest().embedded == 420 - done
+        assert texts_sent(server) == 420 - done
         rag.close()
 
 
@@ -693,8 +693,8 @@ def test_a_second_interrupt_does_not_wait_for_the_server(tmp_path: Path, ollama:
 
 
 def test_an_interrupt_gives_up_what_is_queued(tmp_path: Path, ollama: Server) -> None:
-    docs = many(tmp_path / "docs", 12)  # one batch, and then a document of a dozen requests
-    write(docs, zlong="".join(f"# Part {i}\n\n" + f"long{i} words here. " * 40 for i in range(800)))
+    docs = many(tmp_path / "docs", 12)  # one batch, and then a document of half a dozen requests
+    write(docs, zlong="".join(f"# Part {i}\n\n" + f"long{i} words here. " * 40 for i in range(400)))
     ollama.embed_s = 0.002
     with Rag(tmp_path / ".ragkit", host=ollama.url) as rag:
         steps = rag.ingesting(docs)
@@ -703,7 +703,7 @@ def test_an_interrupt_gives_up_what_is_queued(tmp_path: Path, ollama: Server) ->
                 break
         steps.close()
         sent = texts_sent(ollama)
-        assert sent < 800
+        assert sent < 400
         done = rag.status().vectors
         assert sent - 80 < done + 1 <= sent  # what was sent is kept
         assert rag.ingest().new > 0

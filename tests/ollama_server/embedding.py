@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
+import orjson
 
 from tests.ollama_server import vectors
 from tests.ollama_server.loading import num_ctx
@@ -22,6 +24,7 @@ Gone = Callable[[], bool]  # whether the client has left
 NO_EMBEDDINGS = "This server does not support embeddings. Start it with `--embeddings`"
 NAN = "failed to encode response: json: unsupported value: NaN"
 NUM_BATCH = 2048  # tokens that an encoder reads at once, from 0.30 on
+NO_ROWS = b'"embeddings":[]'
 RUNNER = "http://127.0.0.1:40001"
 
 
@@ -55,7 +58,7 @@ def embed(server: Server, request: Request, gone: Gone) -> Whole:
     units = [vectors.unit(row[:dimensions] if dimensions > 0 else row) for row in rows]
     if release.between("0.2.6", "0.3.5") and len(units) > 1:  # vectors of a batch were mixed up
         units = units[1:] + units[:1]
-    reply: dict[str, Any] = {"model": body["model"], "embeddings": _shown(server, texts, units)}
+    reply: dict[str, Any] = {"model": body["model"], "embeddings": []}
     if release >= "0.3.1":
         extra = model.special_tokens if release >= "0.13.3" else 0
         reply |= {
@@ -64,7 +67,8 @@ def embed(server: Server, request: Request, gone: Gone) -> Whole:
         }
         count = sum(len(vectors.pieces(text)) + extra for text in read_texts)
         reply |= {"prompt_eval_count": count} if count else {}
-    return Whole(encoded(reply))
+    rows_shown = b",".join(map(_row_written, _shown(server, texts, units)))
+    return Whole(encoded(reply).replace(NO_ROWS, NO_ROWS[:-1] + rows_shown + b"]", 1))
 
 
 def embeddings(server: Server, request: Request, gone: Gone) -> Whole:
@@ -226,6 +230,10 @@ def _is_raw(model: Model, release: Release) -> bool:
     is_left = model.architecture == "nomic-bert" or not model.wordpiece
     is_encoder = model.architecture in {"bert", "nomic-bert"}
     return release < "0.12.0" or model.chats or (is_encoder and is_left)
+
+
+def _row_written(row: list[Any]) -> bytes:
+    return orjson.dumps(row) if all(map(isfinite, filter(None, row))) else encoded(row)
 
 
 def _shown(server: Server, texts: Sequence[str], rows: Sequence[Vector]) -> list[list[Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import total_ordering
+from functools import cache, total_ordering
 
 RECORDED = ("0.5.13", "0.24.0", "0.33.0-rc2")  # whose replies stand in tests/transcripts
 AFTER_0_5 = "0.6.0"  # changed between the first two of these; just where was not seen
@@ -20,8 +20,7 @@ class Release:
     @property
     def number(self) -> tuple[int, ...]:
         """Its number. A build from source calls itself 0.0.0 and is newer than any release."""
-        number = tuple(int(part) for part in re.findall(r"\d+", self.name.partition("-")[0]))
-        return number if any(number) else (999,)
+        return _number(self.name)
 
     def __lt__(self, other: Release | str) -> bool:
         return self.number < _release(other).number
@@ -35,6 +34,12 @@ class Release:
     def between(self, first: str, end: str) -> bool:
         """Say whether it is at least ``first`` and before ``end``."""
         return first <= self < end
+
+
+@cache
+def _number(name: str) -> tuple[int, ...]:
+    number = tuple(int(part) for part in re.findall(r"\d+", name.partition("-")[0]))
+    return number if any(number) else (999,)
 
 
 def _release(value: Release | str) -> Release:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -75,9 +76,9 @@ def embed(text: str, *, weights: str, dim: int, drift: bool) -> Vector:
     """
     total = 0.1 * _direction("", weights, dim, drift)
     found = list(words(text))
-    for word in found:
+    for word, count in Counter(found).items():
         weight = LIGHT if len(word) <= LIGHT_LETTERS and word.isascii() else 1.0
-        total += weight * _direction(word, weights, dim, drift)
+        total += count * weight * _direction(word, weights, dim, drift)
     # A mean of words is shorter than a word where they differ, and no model's vectors are unit.
     vector: Vector = np.divide(4 * total, np.sqrt(1 + len(found))).astype(np.float32)
     vector.setflags(write=False)
