@@ -101,14 +101,14 @@ def spread(most: int, count: int) -> list[int]:
 def test_files_that_cannot_grow(tmp_path: Path, ollama: Server, ragkit: Terminal) -> None:
     world = World(tmp_path, ollama, seed=3, documents=20)
     world.finish()
-    assert fill(world, ragkit, small_files, spread(600_000, 8)) == {COMMIT}
-    assert CACHE in fill(world, ragkit, small_files, spread(300_000, 6), delete_caches)
+    assert fill(world, ragkit, small_files, spread(600_000, 6)) == {COMMIT}
+    assert CACHE in fill(world, ragkit, small_files, spread(300_000, 4), delete_caches)
 
 
 def test_a_disk_without_space(disk: Path, ollama: Server, ragkit: Terminal) -> None:
     world = World(disk, ollama, seed=4, documents=20)
     world.finish()
-    assert fill(world, ragkit, small_disk, spread(2_000_000, 10)) == {COMMIT, CACHE}
+    assert fill(world, ragkit, small_disk, spread(2_000_000, 8)) == {COMMIT, CACHE}
 
 
 def test_a_disk_without_space_for_a_new_index(disk: Path, ollama: Server, ragkit: Terminal) -> None:

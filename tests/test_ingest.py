@@ -406,8 +406,10 @@ def test_a_run_that_is_abandoned_keeps_what_was_stored(rag: Rag, tmp_path: Path)
 class Slow(HashingEmbedder):
     """Takes its time for a request."""
 
+    request_s = 0.3
+
     def embed_documents(self, texts: Sequence[str]) -> FloatMatrix:
-        time.sleep(0.3)
+        time.sleep(self.request_s)
         return super().embed_documents(texts)
 
 
@@ -518,15 +520,11 @@ def test_a_vector_that_is_none_costs_its_passage_only(
 
 
 def test_an_interrupt_within_a_long_document_finishes_one_request_of_it(tmp_path: Path) -> None:
-    class Slow(HashingEmbedder):
-        def embed_documents(self, texts: Sequence[str]) -> FloatMatrix:
-            time.sleep(0.2)
-            return super().embed_documents(texts)
-
     docs = write(
         tmp_path / "docs", long="".join(f"# Part {i}\n\nword{i} " * 40 for i in range(2000))
     )
-    with Rag(tmp_path / ".ragkit", embedder=Slow()) as rag:
+    slow = Slow()
+    with Rag(tmp_path / ".ragkit", embedder=slow) as rag:
 
         def interrupt(step: Progress) -> None:
             if step.stage == "embed":
@@ -537,4 +535,5 @@ def test_an_interrupt_within_a_long_document_finishes_one_request_of_it(tmp_path
         status = rag.status()
         assert status.files == 0
         assert 0 < status.vectors < 1000
+        slow.request_s = 0.0
         assert rag.ingest(docs).embedded > 1000

@@ -67,7 +67,7 @@ def killed_when(is_time: Callable[[], bool], *arguments: str) -> None:
     """Start the command line and kill it at some instant, or let it end before that."""
     with started(*arguments) as process:
         while process.poll() is None and not is_time():
-            pass
+            time.sleep(0.0002)  # or it has only what this leaves of the machine
         os.killpg(process.pid, signal.SIGKILL) if process.poll() is None else None
 
 
@@ -181,8 +181,11 @@ def test_what_was_begun_goes_on_without_naming_it(
     assert "reindexing" not in ragkit("status")[1]
 
 
-def test_the_old_vectors_answer_until_the_switch(docs: Path, ollama: Server) -> None:
-    ollama.embed_s = 0.01  # so that it is looked at while a request is under way
+def test_the_old_vectors_answer_until_the_switch(
+    docs: Path, ollama: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ollama.embed_s = 0.002  # so that it is looked at while a request is under way
+    monkeypatch.setattr("ragkit.embedding.requests.SHOW_EVERY_S", 0.1)
     with Rag() as reading, Rag(embed_model="bge-m3") as writing:
         asked = []
         for step in writing.ingesting(reindex=True):

@@ -22,7 +22,7 @@ from ragkit.errors import IndexStaleError, OllamaError, OllamaUnreachableError
 from ragkit.types import Progress
 from tests.embedders import HashingEmbedder
 from tests.ollama_server import RECORDED, Server, serve
-from tests.test_cli import Terminal
+from tests.test_cli import Terminal, all_of
 from tests.test_ingest import write
 
 QUESTION = "Who opened the bridge over the river?"
@@ -717,8 +717,7 @@ def test_citations_are_links_where_a_terminal_can_follow_them(here: Path, ollama
     environment = {**os.environ, "TERM": "xterm"}
     with os.fdopen(theirs, "wb") as terminal:
         subprocess.run(command, stdout=terminal, env=environment, check=True)
-    shown = os.read(ours, 10_000).decode()
-    os.close(ours)
+    shown = all_of(ours)
     address = (here / "docs/bridge.md").as_uri()
     assert f"[1] \x1b]8;;{address}\x1b\\docs/bridge.md:1-3\x1b]8;;\x1b\\" in shown
 
