@@ -91,9 +91,10 @@ def test_a_query_is_near_its_answer(embedder: Embedder) -> None:
     assert float(query @ near) > float(query @ far)
 
 
+@pytest.mark.no_cover
 def test_a_long_text_is_embedded_whole(embedder: Embedder) -> None:
-    begin = "memory " * 20_000
-    row, other = embedder.embed_documents([begin + "yeast " * 40_000, begin])
+    begin = "memory " * 4_000
+    row, other = embedder.embed_documents([begin + "yeast " * 8_000, begin])
     assert not np.allclose(row, other, atol=1e-2)
 
 
@@ -105,6 +106,7 @@ def test_two_of_one_kind_agree(embedder: Embedder, maker: Maker) -> None:
     assert np.array_equal(other.embed_query("same"), embedder.embed_query("same"))
 
 
+@pytest.mark.no_cover
 @settings(deadline=None)
 @given(text=st.text())
 @example(text="\ud800 lone")

@@ -15,6 +15,8 @@ import pytest
 
 from ragkit import Rag
 
+pytestmark = pytest.mark.no_cover  # others show each line; it takes twice the time
+
 ROOT = Path(__file__).parents[1]
 QUESTIONS = ROOT / "tests" / "eval" / "questions.jsonl"
 

@@ -16,6 +16,8 @@ from tests.ollama_server import Server
 from tests.rights import no_file_larger_than
 from tests.test_cli import Terminal, ragkit
 
+pytestmark = pytest.mark.no_cover  # others show each line; it takes twice the time
+
 __all__ = ["ragkit"]  # a fixture
 
 Full = Callable[[World, int], AbstractContextManager[None]]

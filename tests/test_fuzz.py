@@ -23,6 +23,8 @@ from tests.damaging import damage
 from tests.embedders import HashingEmbedder
 from tests.test_ingest import write
 
+pytestmark = pytest.mark.no_cover  # others show each line; it takes twice the time
+
 QUESTIONS = ("river yeast flour", "the giraffe is tall", "bridge mayor")
 
 

@@ -12,6 +12,8 @@ import pytest
 from tests.killing import MOMENTS, Command, Round, World, ends_within_a_commit
 from tests.ollama_server import Server
 
+pytestmark = pytest.mark.no_cover  # others show each line; it takes twice the time
+
 COMMANDS = [  # a command that is added here is killed as the others are
     Command(("ingest", "docs"), reads=True),
     Command(("rm", "{file}")),

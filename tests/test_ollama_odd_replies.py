@@ -15,6 +15,8 @@ from ragkit.ollama.endpoints import Call, Endpoint
 from ragkit.ollama.exchange import Exchange, Policy
 from tests.replay import ENDPOINTS, RELEASES, cases
 
+pytestmark = pytest.mark.no_cover  # others show each line; it takes twice the time
+
 SCALARS = (
     st.none()
     | st.booleans()

@@ -29,8 +29,8 @@ from tests.test_ingest import LONG_AGO_NS, write
 from tests.test_pdf import GOOD, paged, shown, stream
 
 WORK = b"BT /F1 9 Tf (a) Tj ET\n" * 500_000  # for minutes
-ENDLESS = stream(zlib.compress(WORK), b"/Filter /FlateDecode")
-LARGE = stream(zlib.compress(b" " * 70_000_000), b"/Filter /FlateDecode")
+ENDLESS = stream(zlib.compress(WORK, 1), b"/Filter /FlateDecode")
+LARGE = stream(zlib.compress(b" " * 70_000_000, 1), b"/Filter /FlateDecode")
 QUICK = Limits(page_s=1.0, memory_mb=400, processes=2)
 
 

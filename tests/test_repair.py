@@ -511,13 +511,14 @@ def test_all_rows_are_carved_that_sql_reads(tmp_path: Path) -> None:
 
 def test_cells_that_lead_nowhere_are_no_rows(tmp_path: Path) -> None:
     page = bytearray(PAGE)
-    page[100] = 0x0D  # a leaf of numbered rows, with three cells
-    page[103:105] = (3).to_bytes(2)
+    page[100] = 0x0D  # a leaf of numbered rows, with four cells
+    page[103:105] = (4).to_bytes(2)
     for i, (at, cell) in enumerate(
         [
             (4000, b"\xff" * 9),  # larger than the file
             (5000, b"\xc6\x28\x01"),  # 9,000 bytes, which go on in page 0
             (8191, b"\xff"),  # beyond the end
+            (6000, b"\x0a\x01\x02\x07" + bytes(8)),  # a number of a kind that nothing here has
         ]
     ):
         page[108 + 2 * i : 110 + 2 * i] = at.to_bytes(2)
@@ -526,7 +527,8 @@ def test_cells_that_lead_nowhere_are_no_rows(tmp_path: Path) -> None:
     assert list(carved(tmp_path / FILE)) == []
 
 
-def test_a_text_that_lacks_a_passage_is_read_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("change", ["DELETE FROM chunks", "UPDATE chunks SET page=9"])
+def test_a_text_that_lacks_a_passage_is_read_again(tmp_path: Path, change: str) -> None:
     docs = write(
         tmp_path / "docs", long="".join(f"# Part {i}\n\n" + "word " * 180 for i in range(3))
     )
@@ -536,7 +538,7 @@ def test_a_text_that_lacks_a_passage_is_read_again(tmp_path: Path) -> None:
         chunks = rag.status().chunks
         rag.close()
         embedder.embedded.clear()
-        damage(tmp_path / ".ragkit", "DELETE FROM chunks WHERE id=2")
+        damage(tmp_path / ".ragkit", f"{change} WHERE id=2")
         torn(tmp_path / ".ragkit", 0)
         assert "read again: docs/long.md" in rag.repair().mended
         assert rag.status().chunks == chunks

@@ -44,6 +44,7 @@ def test_recorded_replies_come_out_of_a_blocking_client(release: str, tmp_path: 
     assert list(blocking(release, tmp_path)) == snapshot(release).read_text("utf-8").splitlines()
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("release", RELEASES)
 def test_recorded_replies_come_out_of_an_asyncio_client(release: str, tmp_path: Path) -> None:
     lines = asyncio.run(unblocking(release, tmp_path))

@@ -576,6 +576,7 @@ def test_a_passage_that_is_too_long_for_the_model_is_told(
     assert "note: docs/long.md: 1 passages are longer than the model takes at once" in err
 
 
+@pytest.mark.no_cover
 def test_a_model_that_dies_in_the_middle_goes_on(tmp_path: Path, each_ollama: Server) -> None:
     docs = many(tmp_path / "docs", 20)
 
@@ -595,6 +596,7 @@ def test_a_busy_server_is_waited_for(here: Path, each_ollama: Server) -> None:
         assert rag.ingest("docs").embedded == 3
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("fault", ["busy", "bad_gateway", "eof"])
 def test_what_passes_is_tried_again_within_the_run(
     tmp_path: Path, each_ollama: Server, fault: str
@@ -613,6 +615,7 @@ def test_what_passes_is_tried_again_within_the_run(
         assert not rag.check()
 
 
+@pytest.mark.no_cover
 def test_a_server_that_goes_away_ends_the_run_and_what_was_done_is_kept(tmp_path: Path) -> None:
     docs = many(tmp_path / "docs", 30)
     with serve() as server:

@@ -378,6 +378,7 @@ def is_in(catalog: Catalog, content: int, texts: set[str]) -> bool:
     return catalog.texts.text(content) in texts
 
 
+@pytest.mark.no_cover
 def test_one_file_of_five_thousand_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
