@@ -38,6 +38,14 @@ def catalog(tmp_path: Path) -> Catalog:
 TEXT = Document(text="Ünïcode first.\n\nSecond 猫 paragraph. " * 5, type="text", title="T")
 
 
+def test_chunks_that_nobody_reads_to_the_end_do_not_outlive_a_catalog(catalog: Catalog) -> None:
+    put(catalog, "a", TEXT)
+    reading = iter(catalog.chunks.after(0))
+    next(reading)
+    catalog.close()
+    del reading  # raises nothing, which would be told on stderr
+
+
 def test_chunks_come_back_as_they_were_cut(catalog: Catalog) -> None:
     content = put(catalog, "a", TEXT)
     stored = list(catalog.chunks.after(0))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from functools import lru_cache
 from typing import Any
 
@@ -81,27 +80,25 @@ class ChunkTable:
         self, condition: str, values: tuple[object, ...]
     ) -> Iterator[tuple[int, bytes, list[Any]]]:
         """Yield the id, the text and the sealed columns of chunks, each held against its seal."""
-        # Pieces are read out of an open blob: substr() walks a long text from its beginning.
-        content = 0
-        with ExitStack() as opened:
-            for id_, *row, seal in self._db.execute(
-                "SELECT id,content,start,end,first_byte,bytes,first_line,last_line,page,headings,"
-                f"places,vector,seal FROM chunks WHERE {condition}",
-                values,
-            ):
-                try:
-                    if row[0] != content:
-                        content = row[0]
-                        opened.close()
-                        blob = self._db.blobopen("contents", "text", content, readonly=True)
-                        opened.enter_context(blob)
-                    blob.seek(row[3])
-                    text = blob.read(row[4])
-                except (sqlite3.OperationalError, TypeError, ValueError, OverflowError):
-                    text = b""  # no such row, no blob in it, no such place: the seal tells
-                if seal != seal_of(text, *row):
-                    raise self._damaged([content], "a passage")
-                yield id_, text, row
+        # Pieces are read out of an open blob: substr() walks a long text from its beginning. It is
+        # closed as it is let go, also if the catalog was closed before.
+        content, blob = 0, None
+        for id_, *row, seal in self._db.execute(
+            "SELECT id,content,start,end,first_byte,bytes,first_line,last_line,page,headings,"
+            f"places,vector,seal FROM chunks WHERE {condition}",
+            values,
+        ):
+            try:
+                if blob is None or row[0] != content:
+                    blob = self._db.blobopen("contents", "text", row[0], readonly=True)
+                    content = row[0]
+                blob.seek(row[3])
+                text = blob.read(row[4])
+            except (sqlite3.OperationalError, TypeError, ValueError, OverflowError):
+                text = b""  # no such row, no blob in it, no such place: the seal tells
+            if seal != seal_of(text, *row):
+                raise self._damaged([row[0]], "a passage")
+            yield id_, text, row
 
     def drop(self, content: int) -> None:
         """Drop the chunks of a content; the search files are told which."""
