@@ -114,7 +114,10 @@ def test_it_says_so_in_chinese_too(here: Path, ragkit: Terminal) -> None:
 # -- a model that sees
 
 
-def test_it_reads_just_the_pages_that_have_no_text(tmp_path: Path, seeing: Server) -> None:
+def test_it_reads_just_the_pages_that_have_no_text(
+    tmp_path: Path, seeing: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ragkit.index.looking.SHOW_EVERY_S", 0.001)  # so that it is waited for
     put(tmp_path / "docs/guide.pdf", scan())
     with made(tmp_path, seeing) as rag:
         report = rag.ingest(tmp_path / "docs")
