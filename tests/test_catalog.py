@@ -1,6 +1,7 @@
 """The catalog keeps what it was given, and notices what is not what was written."""
 
 import sqlite3
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -38,12 +39,17 @@ def catalog(tmp_path: Path) -> Catalog:
 TEXT = Document(text="Ünïcode first.\n\nSecond 猫 paragraph. " * 5, type="text", title="T")
 
 
-def test_chunks_that_nobody_reads_to_the_end_do_not_outlive_a_catalog(catalog: Catalog) -> None:
+def test_chunks_that_nobody_reads_to_the_end_do_not_outlive_a_catalog(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
     put(catalog, "a", TEXT)
     reading = iter(catalog.chunks.after(0))
     next(reading)
     catalog.close()
-    del reading  # raises nothing, which would be told on stderr
+    del reading  # what it raised would be told on stderr
+    assert told == []
 
 
 def test_chunks_come_back_as_they_were_cut(catalog: Catalog) -> None:

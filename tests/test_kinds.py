@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -145,3 +146,9 @@ def test_a_copy_with_another_name_is_not_read_as_another_type(tmp_path: Path) ->
 def test_many_comments_before_a_title_take_no_time() -> None:
     assert told_type(b"<!---->\n" * 250 + b"# Title", suffix=".md") == "markdown"
     assert told_type(b"<!-- a -->\n<!-- b --><html><p>c", suffix=".md") == "html"
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_every_row_leads_to_a_loader(kind: str) -> None:
+    with suppress(LoadError):  # some say that there is nothing to read
+        assert READERS[kind].read(b"").text == ""

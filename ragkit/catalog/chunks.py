@@ -117,11 +117,7 @@ class ChunkTable:
 
     def contents_of(self, chunks: Iterable[int]) -> dict[int, int]:
         """Return the content of each of ``chunks`` that exists."""
-        rows = self._db.execute(
-            "SELECT id,content FROM chunks WHERE id IN (SELECT value FROM json_each(?))",
-            (json.dumps(list(chunks)),),
-        )
-        return dict(rows.fetchall())
+        return self._each("content", chunks)
 
     def counts(self) -> dict[int, int]:
         """Return the number of chunks of each content that has any."""
@@ -144,8 +140,11 @@ class ChunkTable:
 
     def vectors_of(self, chunks: Iterable[int]) -> dict[int, int]:
         """Return the vector's id of each chunk that exists."""
+        return self._each("vector", chunks)
+
+    def _each(self, column: str, chunks: Iterable[int]) -> dict[int, int]:
         rows = self._db.execute(
-            "SELECT id,vector FROM chunks WHERE id IN (SELECT value FROM json_each(?))",
+            f"SELECT id,{column} FROM chunks WHERE id IN (SELECT value FROM json_each(?))",
             (json.dumps(list(chunks)),),
         )
         return dict(rows.fetchall())

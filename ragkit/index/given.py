@@ -187,8 +187,9 @@ def _known(index: Index, page: str) -> dict[str, str]:
             return {}
         if any(is_below(failure.path, page) for failure in catalog.failures.intact()):
             return {}  # what failed of it is to fail again, or to be read
-        if catalog.chunks.waiting() and any(
-            found.content in catalog.chunks.waiting()
+        waiting = catalog.chunks.waiting()
+        if waiting and any(
+            found.content in waiting
             for path, found in catalog.texts.sources()[0].items()
             if is_below(path, page)
         ):

@@ -188,13 +188,13 @@ def _best_form(parts: list[Message]) -> str:
     Words that are but a hint that the mail is a page are none.
     """
     kinds = [HOLDER if part.is_multipart() else part.get_content_type() for part in parts]
-    lengths = {
-        kind: len(_text(part)[0].strip())
-        for part, kind in zip(parts, kinds, strict=True)
-        if kind in ("text/plain", "text/html")
-    }
-    if plain := lengths.get("text/plain", 0):
-        is_hint = plain < SHORT and lengths.get("text/html", 0) > MUCH_MORE * plain
+
+    def length(wanted: str) -> int:
+        some = [part for part, kind in zip(parts, kinds, strict=True) if kind == wanted]
+        return max((len(_text(part)[0].strip()) for part in some), default=0)
+
+    if plain := length("text/plain"):
+        is_hint = plain < SHORT and length("text/html") > MUCH_MORE * plain
         return "text/html" if is_hint else "text/plain"
     return next((kind for kind in ("text/html", HOLDER) if kind in kinds), "text/plain")
 

@@ -104,10 +104,7 @@ class Writing:
         self._notify = notify
         self._is_found = is_found
         self._release = release
-
-    def _pdf_limits(self) -> Limits:
-
-        return Limits(self._settings.pdf_timeout_s, self._settings.pdf_memory_mb)
+        self._pdf_limits = Limits(settings.pdf_timeout_s, settings.pdf_memory_mb)
 
     def steps(self, paths: Sequence[str | Path], ways: Ways) -> Generator[Progress, None, None]:
         """Ingest; yield before each file."""
@@ -207,7 +204,7 @@ class Writing:
                 prune=ways.get("prune", False),
                 loaders=self._loaders,
                 choice=choice,
-                pdf_limits=self._pdf_limits(),
+                pdf_limits=self._pdf_limits,
                 seeing=reads_images,
                 given=given,
                 chosen=chosen,
@@ -289,7 +286,7 @@ class Writing:
             chunker=self._parts.chunker(*cut),
             max_file_bytes=self._settings.max_file_mb * 1_000_000,
             loaders=self._loaders,
-            pdf_limits=self._pdf_limits(),
+            pdf_limits=self._pdf_limits,
         )
         try:
             return summed(
