@@ -106,6 +106,20 @@ def test_a_process_that_is_killed_is_replaced(quick: PdfWorkers) -> None:
     assert running not in quick._workers
 
 
+def test_a_process_that_is_killed_before_it_is_asked_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Killed(processes._Worker):
+        def ask(self, data: bytes, **how: object) -> Iterator[Found]:
+            self._process.kill()
+            self._process.wait()
+            return super().ask(data, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(processes, "_Worker", Killed)
+    with PdfWorkers(QUICK) as workers, pytest.raises(LoadError, match=r"ended \(signal 9\)"):
+        workers.read(GOOD)
+
+
 def test_a_process_that_is_killed_as_it_ends_is_not_used_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
