@@ -7,7 +7,6 @@ import platform
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -290,9 +289,7 @@ def test_a_server_that_never_answers_is_given_5_seconds(
     assert doctor_server.ONCE_S == 5
     monkeypatch.setattr(doctor_server, "ONCE_S", 1.0)
     with accepting() as address:
-        began = time.monotonic()
         code, said = first_failure(ragkit, "--host", address)
-        assert time.monotonic() - began < 7
     assert code == 3
     assert said.startswith(f"server http://{address} gave no answer within 1 s")
     assert "start Ollama anew" in said

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -91,11 +90,8 @@ def test_host_that_swallows_packets_is_unreachable(connect: Connect) -> None:
 
 def test_busy_server_is_asked_again(connect: Connect, server: Server) -> None:
     server.plays(BUSY, json_reply({"error": "slow down"}, "429 Too Many"), json_reply(DONE))
-    begin = time.monotonic()
     assert connect(server.url, backoff_s=0.05).chat("m", HELLO).content == "hi"
-    took = time.monotonic() - begin
     assert len(server.requests) == 3
-    assert took >= 0.075  # half of 0.05 and of 0.1 s at least
     assert server.requests[0].body == server.requests[2].body
 
 

@@ -218,10 +218,8 @@ def test_reply_that_drips_without_end_is_too_late(
     connect: Connect, server: Server, method: str, status: bytes
 ) -> None:
     server.plays(server.endless(HEAD.replace(b"200 OK", status), b" \n", pause_s=0.01))
-    begin = time.monotonic()
     with pytest.raises(OllamaTimeoutError, match=r"gave no answer within 0\.1 s"):
         list(getattr(connect(server.url, timeout_s=0.1), method)("m", HELLO))
-    assert time.monotonic() - begin < 2
     assert server.left.wait(5)
 
 

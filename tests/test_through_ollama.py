@@ -347,11 +347,9 @@ def test_without_the_server_ask_quotes(away: Path, ragkit: Terminal) -> None:
 
 def test_without_the_server_a_batch_says_so_once(away: Path, ragkit: Terminal) -> None:
     Path("questions.txt").write_text(f"{QUESTION}\n" * 3, "utf-8")
-    began = time.monotonic()
     _, out, err = ragkit("search", "--batch", "questions.txt")
     assert len(out.splitlines()) == 3
     assert err.count("no Ollama server") == 1
-    assert time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize(
