@@ -615,23 +615,23 @@ def test_what_passes_is_tried_again_within_the_run(
 
 @pytest.mark.no_cover
 def test_a_server_that_goes_away_ends_the_run_and_what_was_done_is_kept(tmp_path: Path) -> None:
-    docs = many(tmp_path / "docs", 30)
+    docs = many(tmp_path / "docs")
     with serve() as server:
         rag = Rag(tmp_path / ".ragkit", host=server.url)
 
         def stop(step: Progress) -> None:
-            if step.files_done == 20:
+            if step.files_done == 50:
                 server.faults.no_memory = True
 
         with pytest.raises(OllamaError, match="memory"):
             rag.ingest(docs, progress=stop)
         done = rag.status().vectors
-        assert 0 < done < 420
+        assert 0 < done < 840
         assert rag.search("number3x7", mode="lexical")
         server.faults.no_memory = False
         server.forget()
-        assert rag.ingest().embedded == 420 - done
-        assert texts_sent(server) == 420 - done
+        assert rag.ingest().embedded == 840 - done
+        assert texts_sent(server) == 840 - done
         rag.close()
 
 
