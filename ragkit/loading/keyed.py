@@ -22,7 +22,7 @@ ENTRY = re.compile(
     re.M,
 )
 BLOCK = re.compile(r"[ \t]*(?:[&!]\S+[ \t]+)*[|>][-+\d]*[ \t]*(?:#.*)?$")
-EMPTY = re.compile(r"[ \t]*(?:[&!]\S+[ \t]*)*(?:#.*)?$")
+EMPTY = re.compile(r"[ \t]*+(?:[&!]\S++[ \t]*+)*+(?:#.*)?$")
 SECTION = re.compile(r"[ \t]*\[(?!\[)([^\]\r\n]*)\]")
 TABLE = re.compile(r"[ \t]*(\[\[?)([^\[\]\r\n]+)\]\]?[ \t]*(?:#.*)?[\r\n]*$")
 PART = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'([^']*)'|([\w-]+)")
