@@ -66,6 +66,11 @@ def test_lists_have_the_numbers_that_are_seen() -> None:
     )
 
 
+def test_a_level_that_no_list_has_is_the_deepest() -> None:
+    assert text_of(item("far", 1, 10**6), numbering=NUMBERS) == "  " * 8 + "1. far"
+    assert text_of(item("none", 1, 10**9), numbering=NUMBERS) == "1. none"
+
+
 def test_a_numbered_heading_has_its_number() -> None:
     data = docx(p("Scope", "H1", '<w:numPr><w:numId w:val="1"/></w:numPr>'),
                 {"styles": STYLES, "numbering": NUMBERS})  # fmt: skip

@@ -145,6 +145,13 @@ def test_notes_comments_and_what_stands_behind() -> None:
     assert document.notes == ("behind the slides stands, and is left out: ACME",)
 
 
+def test_a_level_that_no_program_writes_is_the_deepest() -> None:
+    far = shape("far").replace("<a:p>", '<a:p><a:pPr lvl="1000000"/>')
+    assert read(presentation(far), ".pptx").text == "  " * 8 + "- far"
+    none = shape("none").replace("<a:p>", '<a:p><a:pPr lvl="²"/>')
+    assert read(presentation(none), ".pptx").text == "none"
+
+
 def test_groups_nested_too_deeply() -> None:
     deep = "<p:grpSp>" * 3000 + shape("x") + "</p:grpSp>" * 3000
     with pytest.raises(LoadError, match="nested too deeply"):

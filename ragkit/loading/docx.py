@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 
 from ragkit.errors import LoadError
 from ragkit.loading.formulas import formula
-from ragkit.loading.numbering import Numbering, numbering
+from ragkit.loading.numbering import LEVELS, Numbering, numbering
 from ragkit.loading.ooxml import (
     alternative,
     chart_or_diagram,
@@ -20,7 +20,7 @@ from ragkit.loading.ooxml import (
 )
 from ragkit.loading.packed import Packed
 from ragkit.loading.writing import Writer, cells
-from ragkit.loading.xmltree import child, each, local, value, words
+from ragkit.loading.xmltree import child, each, local, value, whole, words
 from ragkit.types import Document
 
 T = TypeVar("T")
@@ -131,18 +131,18 @@ class _Reader:
         marks = child(paragraph, "pPr")
         style = _stated(marks, "pStyle")
         level = self.styles.level.get(style, 0)
-        outline = _stated(marks, "outlineLvl")
-        if outline.isdecimal():
-            level = int(outline) + 1 if int(outline) < 9 else 0
+        outline = whole(_stated(marks, "outlineLvl"), -1)
+        if outline >= 0:
+            level = outline + 1 if outline < LEVELS else 0
         number, depth = self.styles.list.get(style, ("", 0))
         if (own := child(marks, "numPr")) is not None:
             number = _stated(own, "numId") or number
-            stated = _stated(own, "ilvl")
-            depth = int(stated) if stated.isdecimal() else depth
+            depth = whole(_stated(own, "ilvl"), depth)
         text = "".join(self.inline(paragraph)).strip(" ")
         if not text.strip():
             self.asides_told()
             return
+        depth = min(depth, LEVELS - 1)
         mark = self.lists.mark(number, depth) if number else ""
         if level:
             self.writer.block(mark + text, heading=level)
@@ -246,8 +246,7 @@ class _Reader:
                 marks = child(child(block, "pPr"), "numPr")
                 mark = ""
                 if marks is not None:
-                    level = _stated(marks, "ilvl")
-                    at = int(level) if level.isdecimal() else 0
+                    at = whole(_stated(marks, "ilvl"), 0)
                     mark = self.lists.mark(_stated(marks, "numId"), at)
                 found.append(mark + "".join(self.inline(block)))
             elif name == "tbl":
@@ -329,17 +328,16 @@ def _styles(root: Element) -> _Styles:
         style_id = value(style, "styleId")
         name = _stated(style, "name").lower()
         marks = child(style, "pPr")
-        outline = _stated(marks, "outlineLvl")
+        outline = whole(_stated(marks, "outlineLvl"), -1)
         if name in ("title", "heading"):
             found.level[style_id] = 1
         elif name.startswith("heading ") and name[8:].isdecimal() and len(name) == 9:
             found.level[style_id] = int(name[8:])
-        elif outline.isdecimal() and int(outline) < 9:
-            found.level[style_id] = int(outline) + 1
+        elif 0 <= outline < LEVELS:
+            found.level[style_id] = outline + 1
         if (own := child(marks, "numPr")) is not None:
-            depth = _stated(own, "ilvl")
-            found.list[style_id] = (_stated(own, "numId"), int(depth) if depth.isdecimal() else 0)
-        based[style_id] = (_stated(style, "basedOn"), outline == "9")
+            found.list[style_id] = (_stated(own, "numId"), whole(_stated(own, "ilvl"), 0))
+        based[style_id] = (_stated(style, "basedOn"), outline == LEVELS)
     level = {style: _inherited(found.level, based, style, 0) for style in based}
     lists = {style: _inherited(found.list, based, style, ("", 0)) for style in based}
     return _Styles(level, lists)

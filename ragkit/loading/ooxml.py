@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 
 from ragkit.loading.packed import Packed
 from ragkit.loading.writing import Writer, cells, tags
-from ragkit.loading.xmltree import child, each, local, value, words
+from ragkit.loading.xmltree import child, each, local, value, whole, words
 
 PROPERTIES = {  # of docProps/core.xml
     "creator": "author",
@@ -21,6 +21,7 @@ PROPERTIES = {  # of docProps/core.xml
     "category": "category",
     "lastModifiedBy": "modified-by",
 }
+DEEPEST = 8  # level of a paragraph that a program would write
 FEW = 200  # properties of the user's own that are kept
 
 
@@ -88,8 +89,9 @@ def paragraphs(body: Element) -> Iterator[tuple[int, str]]:
                 parts.append(node.text or "")
             elif name in ("br", "tab"):
                 parts.append("\n" if name == "br" else "\t")
-        level = value(found, "lvl", "0") if (found := child(one, "pPr")) is not None else "0"
-        yield (int(level) if level.isdigit() else 0), "".join(parts)
+        marks = child(one, "pPr")
+        level = whole(value(marks, "lvl"), 0) if marks is not None else 0
+        yield min(level, DEEPEST), "".join(parts)
 
 
 def chart_or_diagram(package: Packed, part: str, writer: Writer) -> None:

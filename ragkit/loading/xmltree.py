@@ -96,6 +96,15 @@ def value(element: Element, name: str, default: str = "") -> str:
     return next((v for key, v in element.attrib.items() if key.endswith(end)), default)
 
 
+def whole(text: str, default: int, *, digits: int = 9) -> int:
+    """Return a number that a file states, the default if it is none or has too many digits.
+
+    >>> whole("12", 0), whole("-1", 0), whole("9" * 5000, 1)
+    (12, 0, 1)
+    """
+    return int(text) if text.isdecimal() and len(text) <= digits else default
+
+
 def child(element: Element | None, *path: str) -> Element | None:
     """Return the first child of a name, of that the first of the next name, and so on."""
     for name in path:
