@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
-from ragkit.loading.xmltree import child, each, local, value
+from ragkit.loading.xmltree import child, each, local, value, whole
 
 PLACE = re.compile(r"%([1-9])")
 ROMAN = (
@@ -73,12 +73,12 @@ def numbering(root: Element) -> Numbering:
         levels = dict(abstract.get(own, {}))
         overrides = [other for other in one if local(other.tag) == "lvlOverride"]
         for override in overrides:
-            at = _number(value(override, "ilvl"), 0)
+            at = whole(value(override, "ilvl"), 0)
             if (level := child(override, "lvl")) is not None:
                 levels[at] = _level(level)[1]
             elif (start := child(override, "startOverride")) is not None:
                 old = levels.get(at, Level())
-                levels[at] = Level(old.form, old.text, _number(value(start, "val"), 1))
+                levels[at] = Level(old.form, old.text, whole(value(start, "val"), 1))
         list_id = value(one, "numId")
         found.lists[list_id] = levels
         if not overrides:  # lists of one definition count on together
@@ -92,13 +92,9 @@ def _level(element: Element) -> tuple[int, Level]:
         return value(one, "val", default) if one is not None else default
 
     level = Level(
-        stated("numFmt", "decimal"), stated("lvlText", ""), _number(stated("start", "1"), 1)
+        stated("numFmt", "decimal"), stated("lvlText", ""), whole(stated("start", "1"), 1)
     )
-    return _number(value(element, "ilvl"), 0), level
-
-
-def _number(text: str, default: int) -> int:
-    return int(text) if text.isdecimal() and len(text) < 6 else default
+    return whole(value(element, "ilvl"), 0), level
 
 
 def written(number: int, form: str) -> str:

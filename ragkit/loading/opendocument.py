@@ -10,7 +10,7 @@ from ragkit.loading.numbering import written
 from ragkit.loading.packed import Packed
 from ragkit.loading.spreadsheet import table_rows, write_tables
 from ragkit.loading.writing import Writer, cells
-from ragkit.loading.xmltree import child, each, local, value, words
+from ragkit.loading.xmltree import child, each, local, value, whole, words
 from ragkit.types import Document
 
 KINDS = {"odt": "a text document", "ods": "a workbook", "odp": "a presentation"}
@@ -183,8 +183,7 @@ class Reader:
         """Write a paragraph, or a heading."""
         level = 0
         if name == "h":
-            stated = value(paragraph, "outline-level", "1")
-            level = int(stated) if stated.isdecimal() and len(stated) < 3 else 1
+            level = whole(value(paragraph, "outline-level"), 1, digits=2)
         elif self.is_title(value(paragraph, "style-name")):
             level = 1
         self.writer.block("".join(self.inline(paragraph)).strip(" "), heading=level)
@@ -211,10 +210,7 @@ class Reader:
         for node in parent:
             name = local(node.tag)
             if name == "s":
-                count = value(node, "c", "1")
-                yield " " * min(
-                    int(count) if count.isdecimal() and len(count) < 5 else 1, MOST_SPACES
-                )
+                yield " " * min(whole(value(node, "c"), 1, digits=4), MOST_SPACES)
             elif name in ("tab", "line-break"):
                 yield "\t" if name == "tab" else "\n"
             elif name == "note":
@@ -323,8 +319,7 @@ class Reader:
             if value(level, "level") == str(depth + 1) and local(level.tag).endswith(
                 "style-number"
             ):
-                start = value(level, "start-value", "1")
-                first = int(start) if start.isdecimal() and len(start) < 6 else 1
+                first = whole(value(level, "start-value"), 1)
                 counts[depth] = counts.get(depth, first - 1) + 1
                 form = FORMS.get(value(level, "num-format"), "")
                 number = written(counts[depth], form) if form else ""

@@ -16,7 +16,7 @@ from ragkit.loading.sheets import (
     hidden_note,
     write_sheet,
 )
-from ragkit.loading.xmltree import child, each, local, value
+from ragkit.loading.xmltree import child, each, local, value, whole
 
 if TYPE_CHECKING:
     from ragkit.loading.opendocument import Reader
@@ -124,5 +124,4 @@ def _cell(reader: Reader, element: Element) -> Cell:
 
 def _repeated(element: Element, name: str, most: int) -> int:
     """Return how many an element stands for: at least one, at most what a sheet has."""
-    stated = value(element, name, "1")
-    return max(1, min(int(stated), most)) if stated.isdecimal() and len(stated) < 10 else 1
+    return max(1, min(whole(value(element, name), 1), most))

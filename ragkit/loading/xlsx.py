@@ -31,7 +31,7 @@ from ragkit.loading.sheets import (
     write_sheet,
 )
 from ragkit.loading.writing import Writer
-from ragkit.loading.xmltree import child, each, local, not_xml, value
+from ragkit.loading.xmltree import child, each, local, not_xml, value, whole
 from ragkit.types import Document
 
 WHAT = "a workbook"
@@ -133,8 +133,7 @@ class _Sheet:
             elif kind == "headerFooter":
                 self.printed += [PRINTED.sub("", one.text or "").strip() for one in element]
             else:
-                stated = value(element, "r")
-                number = int(stated) if stated.isdecimal() and len(stated) < 8 else last + 1
+                number = whole(value(element, "r"), last + 1, digits=7)
                 while commented and commented[0] < number:
                     at = commented.popleft()
                     yield Row(at, {}, after=tuple(comments.pop(at, ())))
@@ -181,7 +180,7 @@ class _Sheet:
 
     def stored(self, stored: str, kind: str, element: Element) -> Cell:
         if kind == "s":
-            at = int(stored) if stored.isdecimal() and len(stored) < 10 else -1
+            at = whole(stored, -1)
             if 0 <= at < len(self.book.strings):
                 return Cell(self.book.strings[at])
             self.writer.lost["cell| has a text that the file lacks"] += 1
@@ -189,8 +188,7 @@ class _Sheet:
         if kind == "b":
             return Cell("TRUE" if stored == "1" else "FALSE", is_text=False)
         if kind == "n":
-            style = element.get("s", "0")
-            at = int(style) if style.isdecimal() and len(style) < 7 else 0
+            at = whole(element.get("s", ""), 0)
             shown_as = self.book.kinds[at] if at < len(self.book.kinds) else ""
             text = shown_number(stored, shown_as, since_1904=self.book.since_1904)
             return Cell(text, is_text=False)
@@ -205,10 +203,10 @@ class _Sheet:
             authors = [one.text or "" for one in each(root, "author")]
             for one in each(root, "threadedComment" if threads else "comment"):
                 at = REFERENCE.fullmatch(value(one, "ref"))
-                number = value(one, "authorId")
+                number = whole(value(one, "authorId"), -1)
                 author = self.book.people.get(value(one, "personId"), "")
-                if number.isdecimal() and int(number) < len(authors):
-                    author = authors[int(number)]
+                if 0 <= number < len(authors):
+                    author = authors[number]
                 inner = child(one, "text")
                 text = " ".join((_rich(inner) if inner is not None else "").split())
                 if at and text:
@@ -280,8 +278,7 @@ def _kinds(root: Element) -> list[str]:
     styles = child(root, "cellXfs")
     for one in styles if styles is not None else ():
         number = value(one, "numFmtId", "0")
-        built_in = BUILT_IN.get(int(number), "") if number.isdecimal() else ""
-        found.append(own.get(number, built_in))
+        found.append(own.get(number, BUILT_IN.get(whole(number, 0), "")))
     return found
 
 
