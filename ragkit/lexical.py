@@ -156,7 +156,8 @@ class LexicalFolder:
         )
 
     def _run(self, query: tantivy.Query, k: int) -> list[tuple[int, float]]:
-        hits = self._searcher.search(query, max(k, 1), count=False).hits
+        most = max(min(k, len(self)), 1)  # tantivy makes room for all of them at once
+        hits = self._searcher.search(query, most, count=False).hits
         chunks = self._searcher.fast_field_values("chunk", [address for _, address in hits])
         scores = [score for score, _ in hits]
         return [(int(c or 0), float(s)) for c, s in zip(chunks, scores, strict=True)]

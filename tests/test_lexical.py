@@ -52,6 +52,11 @@ def test_a_window_is_one_text_of_a_chunk_and_its_neighbours() -> None:
     assert [amid.terms(field) for field in FIELDS] == [["h", "i", "b"], ["h", "i"], ["a", "b", "c"]]
 
 
+def test_more_than_there_are_may_be_asked_for(tmp_path: Path) -> None:
+    folder = make(tmp_path / "lexical", {1: "a", 2: "b", 3: "c"})
+    assert sorted(chunk for chunk, _ in folder.search("body", QUERY, k=10**20)) == [1, 2]
+
+
 def test_lengths_are_rounded_as_lucene_rounds_them() -> None:
     assert LENGTHS[:48] == [*range(40), 40, 42, 44, 46, 48, 50, 52, 54]
     assert LENGTHS[-1] == 2_013_265_944
