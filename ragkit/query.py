@@ -232,8 +232,9 @@ class Answer:
         cited = {citation.path for citation in self.citations}
         unread = {hit.path: hit.unread for hit in self.hits if hit.path in cited and hit.unread}
         for path, pages in unread.items():
-            file = PurePosixPath(path).name
-            notes.append(wording.unread.format(file=file, pages=page_ranges(pages)))
+            file = PurePosixPath(path)
+            told = wording.unread.format(file=file.name, pages=page_ranges(pages))
+            notes.append(told + wording.readable * (file.suffix.lower() == ".pdf"))
         return tuple(notes)
 
 

@@ -22,7 +22,8 @@ from ragkit.index.unpacking import Unpacker
 from ragkit.loading import read as read_bytes
 from ragkit.loading.limits import Limits
 from ragkit.loading.own import Loaders
-from ragkit.loading.seen import IMAGE
+from ragkit.loading.pdf import is_pdf
+from ragkit.loading.seen import DRAWN, IMAGE
 from ragkit.loading.walk import Found, Held
 from ragkit.loading.workers import PdfWorkers
 from ragkit.protocols import Seeing
@@ -160,8 +161,9 @@ class Reading:
     def _stored(self, digest: bytes, kind: str) -> int | None:
         """Return the text that is stored of a file of this digest, if all of it was read."""
         content = self._index.catalog.texts.content_of_file(digest, kind)
-        is_partial = self._looking and content in self._index.catalog.texts.with_blank_pages()
-        return None if is_partial else content
+        if self._looking and content in self._index.catalog.texts.with_blank_pages(DRAWN):
+            return None
+        return content
 
     def _see(self, read: Read, data: bytes) -> Iterator[Progress]:
         """Let a model read an image, unless one did."""
@@ -175,7 +177,8 @@ class Reading:
         self, read: Read, document: Document, data: bytes, *, is_new: bool
     ) -> Iterator[Progress]:
         """Keep a document, unless it is stored; let a model read the pages that have no text."""
-        if self._looking and document.page_starts and document.pages_without_text:
+        is_drawn = document.type == PDF or is_pdf(data)  # slides are not
+        if self._looking and is_drawn and document.page_starts and document.pages_without_text:
             data = data or read_bytes(read.found.path, self._max_file_bytes)
             old = self._surveyed.sources.get(read.path)
             same = old is not None and old.digest == read.digest == digest_of(data)

@@ -31,10 +31,12 @@ from ragkit.prompting import build_prompt
 from ragkit.rag.steps import result_of
 from ragkit.types import Document, Heading
 from tests.embedders import HashingEmbedder
+from tests.office import rels
 from tests.ollama_server import Server
 from tests.test_cli import Terminal, here, ragkit
 from tests.test_ingest import LONG_AGO_NS, write
 from tests.test_pdf import no_second, paged, shown, stream
+from tests.test_pptx import presentation, shape
 
 __all__ = ["here", "no_second", "ragkit"]  # fixtures
 
@@ -193,6 +195,32 @@ def test_a_page_at_which_it_sees_nothing_is_blank(tmp_path: Path, seeing: Server
         assert ("docs/empty.png", "llava sees no text in it") in report.notes
         assert rag.status().pages_without_text == ()
         assert (rag.ingest(tmp_path / "docs").read, asked(seeing)) == (0, 3)
+
+
+def test_a_slide_without_text_is_no_page_to_draw(tmp_path: Path, seeing: Server) -> None:
+    deck = presentation(shape("The lighthouse was built by Anna Berg."), "")
+    put(tmp_path / "docs/deck.pptx", deck)
+    with made(tmp_path, seeing) as rag:
+        report = rag.ingest(tmp_path / "docs")
+        assert (report.new, report.failed, report.pages_without_text) == (1, (), 1)
+        assert (rag.ingest(tmp_path / "docs").read, asked(seeing)) == (0, 0)
+        (note,) = rag.ask("Who built the lighthouse?").notes
+        assert note == "deck.pptx has pages without text (scans?): 2"
+
+
+def test_fields_of_an_authors_own_do_not_say_that_it_read_the_page(tmp_path: Path) -> None:
+    write(tmp_path / "docs", a="---\nread_by: Ann\n---\nThe ferry sails at noon.")
+    own = '<Properties><property name="{}"><x>{}</x></property></Properties>'
+    more = {
+        "_rels/.rels": rels(("custom-properties", "custom.xml")),
+        "custom.xml": own.format("pages_read_by", "nobody"),
+    }
+    deck = presentation(shape("The lighthouse was built by Anna Berg."), more=more)
+    put(tmp_path / "docs/deck.pptx", deck)
+    with Rag(tmp_path / ".ragkit", embedder=HashingEmbedder()) as rag:
+        rag.ingest(tmp_path / "docs")
+        assert {hit.read_by for hit in rag.search("ferry or lighthouse")} == {""}
+        assert rag.fields()["read_by"] == {"Ann": 1}
 
 
 def test_images_are_read_and_stay_when_it_is_not_at_hand(tmp_path: Path, seeing: Server) -> None:

@@ -250,10 +250,10 @@ class Texts:
         ).fetchone()
         return list(json.loads(starts))
 
-    def with_blank_pages(self) -> set[int]:
-        """Return the contents that have pages without text."""
-        rows = self._db.execute("SELECT id FROM contents WHERE pages_without_text<>'[]'")
-        return {id_ for (id_,) in rows}
+    def with_blank_pages(self, beginnings: tuple[str, ...]) -> set[int]:
+        """Return the contents whose type begins so and that have pages without text."""
+        rows = self._db.execute("SELECT id,type FROM contents WHERE pages_without_text<>'[]'")
+        return {id_ for id_, kind in rows if kind.startswith(beginnings)}
 
     def languages(self) -> list[str]:
         """Return the languages of the texts, the commonest first."""

@@ -310,19 +310,20 @@ class Snapshot:
                 score=-score,
                 path=path,
                 chunk=found.chunk,
-                title=contents[found.content].title,
+                title=content.title,
                 also=tuple(also),
                 stale=tuple(sorted(outdated.intersection(homes[found.content]))),
                 id=found.id,
                 views=tuple((name, view.get(found.id, 0.0)) for name, view in views.items()),
-                unread=contents[found.content].pages_without_text,
+                unread=content.pages_without_text,
                 read_by=next((by for _, _, by in pages if by), "")
-                or read_by(contents[found.content].fields, found.chunk.page),
+                or read_by(content.type, content.fields, found.chunk.page),
                 pages=pages,
             )
             for rank, (score, paths, _, found) in enumerate(rows[:k], start=1)
             for path, *also in (sorted(paths, key=lambda path: path in outdated),)
-            for pages in (self._pages(found, contents[found.content]),)
+            for content in (contents[found.content],)
+            for pages in (self._pages(found, content),)
         ]
 
     def _pages(self, found: StoredChunk, content: Content) -> tuple[tuple[int, int, str], ...]:
@@ -330,7 +331,7 @@ class Snapshot:
         chunk = found.chunk
         starts = self._catalog.texts.page_starts(content.id) if content.pages > 1 else []
         spanned = tuple(
-            (max(at - chunk.start, 0), page, read_by(content.fields, page))
+            (max(at - chunk.start, 0), page, read_by(content.type, content.fields, page))
             for page, (at, end) in enumerate(pairwise([*starts, chunk.end]), start=1)
             if at < chunk.end and end > chunk.start
         )

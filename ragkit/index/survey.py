@@ -17,7 +17,7 @@ from ragkit.index.folder import Index
 from ragkit.loading.members import as_text
 from ragkit.loading.own import BUILT_IN, OWN, Loaders
 from ragkit.loading.patterns import ALL, EXCLUDED, NOT_INCLUDED, Choice
-from ragkit.loading.seen import IMAGE_SUFFIXES
+from ragkit.loading.seen import DRAWN, IMAGE_SUFFIXES
 from ragkit.loading.walk import HIDDEN, Found, walk
 from ragkit.types import Failure, Skipped
 
@@ -175,7 +175,7 @@ class _Look:
         self._sources = sources
         self._waiting = {*index.catalog.chunks.waiting()} if index else set()
         if index and loaders.sees:
-            self._waiting |= index.catalog.texts.with_blank_pages()
+            self._waiting |= index.catalog.texts.with_blank_pages(DRAWN)
         self._before = before
         self._stored = stored
         self._loaders = loaders

@@ -11,6 +11,7 @@ from ragkit.types import Document
 
 READ_BY, PAGES_READ_BY = "read_by", "pages_read_by"  # fields
 IMAGE = "image"  # the type of such documents
+DRAWN = ("pdf", "own:")  # how the types of documents begin whose pages are drawn for a model
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})  # that Ollama takes
 
 
@@ -67,14 +68,20 @@ def with_pages(document: Document, texts: Mapping[int, str], model: str) -> Docu
     )
 
 
-def read_by(fields: Sequence[tuple[str, str]], page: int | None) -> str:
+def read_by(kind: str, fields: Sequence[tuple[str, str]], page: int | None) -> str:
     """Return the model that read a page, or an image; "" if none did.
 
-    >>> read_by((("read_by", "llava"), ("pages_read_by", "2, 4")), 4)
+    Fields of these names that a document of another type has are its author's own.
+
+    >>> read_by("pdf", (("read_by", "llava"), ("pages_read_by", "2, 4")), 4)
     'llava'
-    >>> read_by((("read_by", "llava"), ("pages_read_by", "2, 4")), 3), read_by((), None)
+    >>> read_by("pdf", (("read_by", "llava"), ("pages_read_by", "2, 4")), 3)
+    ''
+    >>> read_by("markdown", (("read_by", "Ann"),), None), read_by("pdf", (), None)
     ('', '')
     """
+    if not kind.startswith((IMAGE, *DRAWN)):
+        return ""
     named = dict(fields)
     if page is not None and page not in pages_in(named.get(PAGES_READ_BY, "")):
         return ""

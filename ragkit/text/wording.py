@@ -29,6 +29,7 @@ class Wording:
     ended_early: str
     stale: str
     unread: str  # with {file} and {pages}
+    readable: str  # stands behind it where that can be mended
     left_out: str  # with {given} and {all}
     prompt_cut: str  # with {read}, {sent} and {context}
     answer_cut: str  # with {tokens}
@@ -49,10 +50,8 @@ WORDINGS = {
             "what is marked (stale) is the older text of a file that could not be read again:"
             " 'ragkit status --failed' says why"
         ),
-        unread=(
-            "{file} has pages without text (scans?): {pages};"
-            " 'ragkit ingest --vision-model llava' reads them"
-        ),
+        unread="{file} has pages without text (scans?): {pages}",
+        readable="; 'ragkit ingest --vision-model llava' reads them",
         left_out="the model was given {given} of {all} passages: more did not fit (budget_tokens)",
         prompt_cut=(
             "the server seems to have cut the prompt: it read {read} tokens of about {sent}, with a"
@@ -72,10 +71,8 @@ WORDINGS = {
         not_given="回答引用了没有提供给模型的段落：{markers}",
         ended_early="回答被提前终止，并不完整",
         stale="标有 (stale) 的是未能重新读取的文件的旧内容，原因见 'ragkit status --failed'",
-        unread=(
-            "{file} 有没有文字的页（扫描件？）：{pages}；"
-            "'ragkit ingest --vision-model llava' 可以读取这些页"
-        ),
+        unread="{file} 有没有文字的页（扫描件？）：{pages}",
+        readable="；'ragkit ingest --vision-model llava' 可以读取这些页",
         left_out="只有 {all} 个段落中的 {given} 个提供给了模型，其余放不下（budget_tokens）",
         prompt_cut=(
             "服务端似乎截断了提示词：约 {sent} 个词元只读了 {read} 个，上下文长度为 {context}。"
