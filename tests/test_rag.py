@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import shutil
 from collections.abc import Iterator, Sequence
@@ -81,6 +82,12 @@ def test_paths_are_shown_as_seen_from_the_working_folder(
     assert rag.shown_path("/elsewhere/a.md") == "/elsewhere/a.md"
     monkeypatch.chdir("/")
     assert rag.shown_path(str(folder / "docs/bridge.md")) == str(folder / "docs/bridge.md")[1:]
+
+    def on_another_drive(_: Path) -> str:
+        raise ValueError("path is on mount 'D:', start on mount 'C:'")
+
+    monkeypatch.setattr(os.path, "relpath", on_another_drive)
+    assert rag.shown_path("docs/bridge.md") == str(folder / "docs/bridge.md")
 
 
 def test_an_index_that_was_moved_with_its_documents_still_finds_them(

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from threading import Lock, Thread, current_thread
@@ -523,8 +524,10 @@ class Rag:
         if is_by_name(stored):
             return stored
         full = self._home.parent / stored
-        near = not Path(stored).is_absolute() or full.is_relative_to(Path.cwd())
-        return os.path.relpath(full) if near else str(full)
+        if not Path(stored).is_absolute() or full.is_relative_to(Path.cwd()):
+            with suppress(ValueError):  # Windows: the index is on another drive
+                return os.path.relpath(full)
+        return str(full)
 
     # -- the index
 
