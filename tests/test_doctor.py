@@ -585,10 +585,12 @@ def test_the_machine_is_known_by_its_files(tmp_path: Path, monkeypatch: pytest.M
     assert this_machine(tmp_path).in_container
     monkeypatch.setattr(platform, "release", lambda: "5.15.90-Microsoft-standard-WSL2")
     assert this_machine(tmp_path).in_wsl
-    (tmp_path / "proc/meminfo").unlink()
+    (tmp_path / "proc/meminfo").write_text("MemTotal:  2000 kB\nMemFree:  1000 kB\n")
     elsewhere = this_machine(tmp_path)
     assert elsewhere.memory_bytes
     assert elsewhere.free_bytes is None
+    (tmp_path / "proc/meminfo").unlink()
+    assert this_machine(tmp_path) == elsewhere
     monkeypatch.delattr(os, "sysconf")
     assert this_machine(tmp_path).memory_bytes is None
 

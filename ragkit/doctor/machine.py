@@ -41,7 +41,7 @@ def this_machine(root: Path = Path("/")) -> Machine:
     """
     in_container = any((root / mark).exists() for mark in CONTAINERS)
     in_wsl = "microsoft" in platform.release().lower()
-    with suppress(OSError):
+    with suppress(OSError, KeyError):  # WSL 1 does not say what is available
         kilobytes = dict(re.findall(r"(\w+): +(\d+) kB", (root / "proc/meminfo").read_text()))
         total, free = (int(kilobytes[name]) * 1024 for name in ("MemTotal", "MemAvailable"))
         return Machine(in_container, in_wsl, total, free)
