@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from ragkit.catalog import FILE, Catalog
 from ragkit.errors import IndexLockedError, IndexWriteError
 from ragkit.index import compaction
 from ragkit.index.caches import KINDS
+from ragkit.index.folder import bytes_in
 from ragkit.index.lock import lock
 from tests.embedders import HashingEmbedder
 from tests.rights import no_file_larger_than
@@ -39,6 +43,23 @@ def fresh(folder: Path) -> Path:
     with Rag(folder / "fresh", embedder=HashingEmbedder()) as rag:
         rag.ingest(folder / "docs")
     return folder / "fresh"
+
+
+def test_what_goes_while_it_is_measured_has_no_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lexical-000001").mkdir()
+    (tmp_path / "catalog.sqlite").write_bytes(b"123")
+    scandir = os.scandir
+
+    def scan(folder: str | Path) -> Iterator[os.DirEntry[str]]:
+        if Path(folder).name == "lexical-000001":
+            raise FileNotFoundError(errno.ENOENT, "taken away")
+        return scandir(folder)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", scan)
+        assert bytes_in(tmp_path) == 3
 
 
 def test_a_compact_index_is_as_one_that_never_had_what_is_gone(halved: Path) -> None:

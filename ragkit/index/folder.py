@@ -369,9 +369,16 @@ def _drift_facts(embedder: Embedder) -> dict[str, str]:
 
 
 def bytes_in(folder: Path) -> int:
-    """Return the size of all files below ``folder``, but for what SQLite shares while it runs."""
-    files = [file for file in folder.rglob("*") if not file.name.endswith("-shm")]
-    return sum(file.stat().st_size for file in files if file.is_file())
+    """Return the size of all files below ``folder``, but for what SQLite shares while it runs.
+
+    A writer may take away search files meanwhile, which count for nothing then.
+    """
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += 0 if name.endswith("-shm") else Path(place, name).stat().st_size
+    return total
 
 
 def stored_path(path: str | Path, base: Path) -> str:
