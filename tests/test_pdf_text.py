@@ -7,6 +7,7 @@ from fpdf import FPDF
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ragkit.loading.pdf import assembled
 from ragkit.pdf import first, reading
 from ragkit.pdf.found import Entry, Facts, Found, Opened, Page, Picture, Refused, packed, unpacked
 from ragkit.pdf.furniture import without_furniture
@@ -374,6 +375,13 @@ def test_what_the_second_reader_cannot_load_is_nothing() -> None:
 def test_an_outline_has_no_more_entries_than_a_book(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(first, "MOST_ENTRIES", 2)
     assert len(read(outlined(("One", 0), ("Two", 0), ("Three", 0))).headings) == 2
+
+
+def test_an_entry_is_looked_for_among_the_lines_that_a_page_has() -> None:
+    page = Page(1, "\n".join(f"line {number}" for number in range(5_000)))
+    entries = (Entry("line 1999", 1, 1), Entry("line 4999", 1, 1))
+    found = assembled([Opened(1), page, Facts(outline=entries)]).headings
+    assert [page.text[h.start :].partition("\n")[0] for h in found] == ["line 1999"] * 2
 
 
 def test_more_characters_than_a_page_has_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from ragkit.types import Document, Heading
 BETWEEN = "\n\n"  # pages, and a page's text and its notes
 NOT_LETTERS = re.compile(r"[\W_]+")
 LOOKED_AT = 4  # lines that a heading may fill
+MOST_LINES = 2_000  # of a page, among which each entry of the outline is looked for
 
 
 def is_pdf(data: bytes) -> bool:
@@ -129,7 +130,7 @@ def _headings(
     for entry in outline:
         page = entry.page - 1
         if page not in lines:
-            lines[page] = _lines(texts[page])
+            lines[page] = _lines(texts[page])[:MOST_LINES]
         start = _line_of(entry.title, lines[page], at.get(page, 0))
         at[page] = max(at.get(page, 0), start)
         found.append(Heading(starts[page] + at[page], entry.level, entry.title))
