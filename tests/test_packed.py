@@ -100,6 +100,15 @@ def test_members_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     refused(zipped({f"{n}": "" for n in range(11)}), "it has 11 parts, too many")
 
 
+def test_a_part_is_not_read_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packed, "FREE", 1000)
+    package = Packed(zipped({"a.xml": b"<a>" + b"b" * 1000 + b"</a>"}), "a presentation")
+    for _ in range(packed.MOST_TIMES):
+        package.xml("a.xml")
+    with pytest.raises(LoadError, match="it names its parts again and again, more than a pres"):
+        package.stream("a.xml")
+
+
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
 def test_a_file_that_is_cut_off(share: float) -> None:
     data = zipped({"word/document.xml": "<d>" + "words and words " * 100 + "</d>"})

@@ -25,6 +25,7 @@ MOST_MEMBERS = 20_000
 MOST_DIRECTORY = 4_000_000  # bytes: the list of that many members, with long names
 MOST_UNPACKED = 1_000_000_000  # bytes, of all members
 MOST_PART = 300_000_000  # bytes of a member that is read whole
+MOST_TIMES = 10  # so often may all of it be read: a few bytes can name one part again and again
 BROKEN_ZIP = (  # what ``zipfile`` raises on broken files
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, OSError,
     ValueError, OverflowError, RuntimeError, LookupError,
@@ -166,6 +167,7 @@ class Packed:
                 hint="if you trust it, save it in parts",
             )
         self.what = what
+        self._left = MOST_TIMES * max(unpacked, FREE)  # bytes that may still be read
         self._members = {_plain(member.filename): member for member in members}
 
     def __contains__(self, name: str) -> bool:
@@ -179,13 +181,18 @@ class Packed:
         """Return a member, to be read piece by piece.
 
         Raises:
-            LoadError: it is missing, encrypted or damaged.
+            LoadError: it is missing, encrypted or damaged, or was read far too often.
         """
         member = self._members.get(_plain(name))
         if member is None:
             raise LoadError(f"{self.what} that lacks a part: {name}", stage="parse")
         if member.flag_bits & 1:
             raise LoadError("it is encrypted", stage="decode", hint="save it without a password")
+        self._left -= member.file_size
+        if self._left < 0:
+            raise LoadError(
+                f"it names its parts again and again, more than {self.what} may", stage="parse"
+            )
         try:
             return self._archive.open(member)
         except BROKEN as error:
