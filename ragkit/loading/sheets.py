@@ -48,6 +48,8 @@ class Merging:
             cells: of the row, by column; a blank row stays so.
             merged: cells that begin in the row: first column, last column, last row.
         """
+        if not cells:
+            return {}
         spans = {}
         for first, last_column, last_row in merged:
             if first in cells:
@@ -58,7 +60,7 @@ class Merging:
         for column, (last_row, cell) in [*self._held.items()]:
             if last_row < number:
                 del self._held[column]
-            elif cells:
+            else:
                 cells.setdefault(column, cell)
         return spans
 
