@@ -380,6 +380,8 @@ def test_attachments_are_documents_beside_their_mail(tmp_path: Path, rag: Rag) -
         ("bridge.md", b"# Another\n\nof the same name"),
         ("../../out.zip", zipped({"model.md": MODEL})),
         ("", inner),
+        ("bridge (6).md", b"# Sixth"),
+        ("bridge.md", b"# Last"),
     )
     file = put(tmp_path / "docs/a.eml", data)
     report = rag.ingest(tmp_path / "docs")
@@ -389,6 +391,8 @@ def test_attachments_are_documents_beside_their_mail(tmp_path: Path, rag: Rag) -
     assert found == {
         "": ("eml", "Plans"),
         "!/bridge (2).md": ("markdown", "Another"),
+        "!/bridge (6) (6).md": ("markdown", "Last"),
+        "!/bridge (6).md": ("markdown", "Sixth"),
         "!/bridge.md": ("markdown", "Bridges"),
         "!/out.zip": ("archive", ""),
         "!/out.zip!/model.md": ("markdown", "Models"),
@@ -397,7 +401,7 @@ def test_attachments_are_documents_beside_their_mail(tmp_path: Path, rag: Rag) -
     }
     assert rag.ingest(tmp_path / "docs").read == 0
     put(file, mail(("bridge.md", BRIDGE.encode()), subject="Changes"), later_s=9)
-    assert counts(rag.ingest(tmp_path / "docs")) == (0, 1, 1, 5, 1)
+    assert counts(rag.ingest(tmp_path / "docs")) == (0, 1, 1, 7, 1)
     put(file, mail(subject="Changes"), later_s=19)
     rag.ingest(tmp_path / "docs")
     assert paths(rag) == ["docs/a.eml"]

@@ -41,7 +41,7 @@ def _members(attached: Iterable[tuple[str, bytes]], budget: Budget) -> Iterator[
     taken: set[str] = set()
     for number, (given, content) in enumerate(attached, 1):
         path = cleaned(given)[-MOST_NAME:] or f"part {number}"
-        if path in taken:
+        while path in taken:  # another may be called "a (3).txt" itself
             suffix = suffix_of(path)
             path = f"{path[: len(path) - len(suffix)]} ({number}){suffix}"
         taken.add(path)
