@@ -204,7 +204,7 @@ def read_file(file: Path) -> dict[str, object]:
 
     try:
         return tomllib.loads(file.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise ConfigError(f"cannot read {file}: {error}", hint="mend it or delete it") from error
 
 

@@ -122,7 +122,11 @@ def test_what_is_no_setting_is_refused(given: dict[str, str], message: str, hint
     assert hint in told.value.hint
 
 
-@pytest.mark.parametrize("text", ["k = ", "k = 5\xff", "k = true", "mode = 1"])
+@pytest.mark.parametrize(
+    "text",
+    ["k = ", "k = 5\xff", "k = true", "mode = 1", "k = " + "9" * 5_000, "k = " + "[" * 5_000],
+    ids=lambda text: text[:7],
+)
 def test_a_config_file_that_cannot_be_used_is_named(tmp_path: Path, text: str) -> None:
     file = tmp_path / "config.toml"
     file.write_bytes(text.encode("latin-1"))
