@@ -21,7 +21,7 @@ from ragkit.errors import (
     NoSuchPathError,
     RagkitError,
 )
-from ragkit.index.lock import LOCK, cannot_write
+from ragkit.index.lock import LOCK, cannot_write, is_running
 from ragkit.protocols import SAME_COSINE, Embedder, ServedEmbedder
 
 NAME = ".ragkit"
@@ -170,13 +170,13 @@ class Index:
     def has_lost_transactions(self) -> bool:
         """Say whether the log has some that SQLite does not see; nobody may be writing to it."""
         writer = self.catalog.ledger.meta(WRITER)
-        is_quiet = not writer or not _is_running(int(writer))
+        is_quiet = not writer or not is_running(int(writer))
         return is_quiet and is_cut_short(self.folder / f"{FILE}-wal")
 
     def ended_badly(self) -> bool:
         """Say whether the last writer is gone and did not end as it should."""
         writer = self.catalog.ledger.meta(WRITER)
-        return bool(writer) and not _is_running(int(writer or 0))
+        return bool(writer) and not is_running(int(writer or 0))
 
     def close(self) -> None:
         """Close the catalog.
@@ -324,19 +324,6 @@ def require_folder(folder: Path) -> None:
             f"{folder} is a file, not the folder of an index",
             hint="name the folder of an index, or a new one, with --index FOLDER",
         )
-
-
-def _is_running(process: int) -> bool:
-    """Say whether a process of this machine runs. Where that cannot be asked, it is taken to."""
-    if os.name == "nt":  # pragma: no cover - the question would end it there
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _maker(folder: Path, catalog: Catalog) -> Maker:

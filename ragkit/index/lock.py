@@ -53,13 +53,17 @@ class Writer:
     @property
     def is_alive(self) -> bool:
         """Whether it runs, as far as can be told from here."""
-        if self.host != socket.gethostname() or os.name != "posix":
-            return True
+        return self.host != socket.gethostname() or is_running(self.pid)
+
+
+def is_running(process: int) -> bool:
+    """Say whether a process of this machine runs. Where that cannot be asked, it is taken to."""
+    if os.name == "posix":  # on Windows the question would end it
         try:
-            os.kill(self.pid, 0)
+            os.kill(process, 0)
         except OSError as error:
             return not isinstance(error, ProcessLookupError)  # else it is somebody else's
-        return True
+    return True
 
 
 class WriterLock:
