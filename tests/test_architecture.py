@@ -1,6 +1,7 @@
 """The import order of ragkit, as a test: a file imports only from layers above its own."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +89,15 @@ def test_imports_point_up(path: Path) -> None:
             assert mine == OWNERS[root], f"only {OWNERS[root]} may import {root}"
         known = {"ragkit", "numpy", "", *OWNERS, *sys.stdlib_module_names}
         assert root in known, f"{root} has no owner"
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*/__init__.py")), ids=lambda p: p.parent.name)
+def test_a_list_of_a_packages_files_has_them_all(path: Path) -> None:
+    told = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+    files = {file.stem for file in path.parent.glob("*.py")} - {"__init__"}
+    listed = set(re.findall(r"^\* ``(\w+)``", told, re.MULTILINE))
+    if listed <= files:  # of chunkers there are the settings
+        assert {name for name in files if f"``{name}``" not in told} == set()
 
 
 HEAVY = (

@@ -3,6 +3,7 @@
 Writes are transactions; a reader sees one snapshot.
 
 * ``database``: the file, its tables, seals and errors
+* ``rows``: what the rows hold, as values
 * ``texts``: ``sources`` (path -> content), ``contents`` (one row a distinct text, whatever the
   number of its homes)
 * ``chunks``: spans of a content

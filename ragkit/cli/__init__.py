@@ -1,8 +1,10 @@
 """The ragkit command: parse, call one method of ``Rag``, print. The only importer of click.
 
 * ``app``: the group, how errors end, options that commands share
-* ``output``: tables, progress, JSON
-* ``indexing``: ingest, status, rm
+* ``output``: tables, citations, JSON
+* ``progress``: how far a long command is
+* ``wrapping``: lines that fit a terminal; ``links``: places that a click opens
+* ``indexing``: ingest, status, rm; ``dry_run``, ``watching``: of an ingest
 * ``listing``: ls
 * ``showing``: show; ``opening``: open; ``programs``: with which
 * ``history``: what was printed last, so that a number leads to it

@@ -14,7 +14,9 @@
 * ``files``: what is read of files that are sent
 * ``uploads``: requests that follow from each other
 * ``installed``: which installed model to use, and what it can do
+* ``releases``: what releases are known to get wrong
 * ``transfers``: how far a pull is, all its files together
+* ``fetching``: pages of the web, which have nothing to do with Ollama: httpx is imported here only
 """
 
 from ragkit.ollama.clients import AsyncClient, Client
