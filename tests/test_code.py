@@ -217,3 +217,5 @@ def test_a_file_of_too_many_definitions_has_the_first() -> None:
 def test_openings_without_an_end_take_no_time() -> None:
     read("--[[\n" * 20_000, ".lua")
     read("class " + "a" * 200_000 + ";", ".java")
+    for suffix in (".js", ".rs"):
+        read('\\"' * 100_000, suffix)

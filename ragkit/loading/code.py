@@ -66,7 +66,8 @@ NO_METHODS = frozenset(
 TRIPLE = (
     r"\"{3}(?:[^\"\\]++|\\.|\"(?!\"\"))*+(?:\"{3}|\Z)|'{3}(?:[^'\\]++|\\.|'(?!''))*+(?:'{3}|\Z)"
 )
-LINE_TEXT = r"\"(?:[^\"\\\n]++|\\.)*+\"|'(?:[^'\\\n]++|\\.)*+'"
+ESCAPED = r"\\."  # else each quote behind a backslash would be tried as one that begins a text
+LINE_TEXT = rf"\"(?:[^\"\\\n]++|\\.)*+\"|'(?:[^'\\\n]++|\\.)*+'|{ESCAPED}"
 BLOCK_COMMENT = r"/\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z)|//[^\n]*+"
 TEMPLATE = r"`(?:[^`\\]++|\\.)*+(?:`|\Z)"
 HASH = r"\#[^\n]*+"
@@ -102,7 +103,7 @@ LANGUAGES: dict[str, tuple[str, _Rules | None]] = {  # type -> suffixes, rules
         "js mjs cjs ts tsx jsx mts cts", _Rules(SCRIPT, f"{OF_C}|{TEMPLATE}"),
     ),
     "code/go": ("go", _Rules(GO, f"{OF_C}|{TEMPLATE}")),
-    "code/rust": ("rs", _Rules(RUST, rf"{BLOCK_COMMENT}|\"(?:[^\"\\]++|\\.)*+\"")),
+    "code/rust": ("rs", _Rules(RUST, rf"{BLOCK_COMMENT}|\"(?:[^\"\\]++|\\.)*+\"|{ESCAPED}")),
     "code/c": (
         "c h cc cpp cxx hpp hh cs java kt kts scala swift m mm dart groovy gradle",
         _Rules(C_LIKE, OF_C),
