@@ -109,6 +109,10 @@ def test_what_was_guessed_is_told() -> None:
     assert read("a,n\n1,2\n").notes == ()
 
 
+def test_a_cell_that_is_too_long_for_a_name_is_not_looked_through() -> None:
+    assert names_of([["@" * 500_000], ["a"]]) == (-1, [])
+
+
 def test_names_that_are_too_long_are_said_once() -> None:
     names = ",".join("n" * 90 + str(i) for i in range(100))
     document = read(names + "\n" + ("1," * 99 + "1\n") * 1000)

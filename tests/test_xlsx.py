@@ -12,6 +12,7 @@ from openpyxl.worksheet.table import Table
 
 from ragkit.errors import LoadError
 from ragkit.loading import sheets
+from ragkit.loading.numbers import format_kind
 from tests.office import CORE, FIELDS, NAMES, NO_PARTS, outline, read, rels, zipped
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -295,6 +296,10 @@ def test_absurd_rows_columns_and_merged_cells_cost_nothing() -> None:
     document = read(workbook(sheet), ".xlsx")
     assert document.text == "S1\n\n1\n1 | 2\n1 | 3".replace("1 | 2", "2")
     assert document.places[-1][1] == "!S1:1048576"
+
+
+def test_no_format_of_numbers_is_as_long_as_a_book() -> None:
+    assert format_kind("[" * 500_000) == ""
 
 
 def test_hundreds_of_sheets_are_read() -> None:

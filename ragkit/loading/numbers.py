@@ -20,6 +20,7 @@ LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?![hms]+\])[^\]]*\]|am/pm|a/p|gener
 WORD = re.compile(r"(?<![a-zß-ž])(?!(?:[ymdhsgeab]|(?<=d)t(?=h))++(?![a-zß-ž]))[a-zß-ž]{2,}")
 FIGURES = re.compile(r"(?<!s[.,])(?<!s[.,]0)(?<!s[.,]00)[0#?]")  # and no parts of seconds
 DURATION = re.compile(r"\[[hms]+\]", re.I)
+LONGEST = 1_000  # characters of a format; programs write 255 at the most
 EXACT = re.compile(r"-?\d{1,15}(?:\.\d{1,6})?")
 
 
@@ -33,6 +34,7 @@ def format_kind(code: str) -> str:
     >>> format_kind("Standard"), format_kind("0 Stück"), format_kind("mm:ss.000")
     ('', '', 'time')
     """
+    code = code[:LONGEST]
     if DURATION.search(code):
         return "duration"
     shown = LITERAL.sub("", code).partition(";")[0].lower()

@@ -85,10 +85,10 @@ def _are_names(row: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
     blank = len(names) - len(said) - (names[:1] == [""])
     if not said or blank * 2 > len(names) or len(set(said)) < len(said):
         return False
-    words = [name for name in said if not FIGURE.match(name)]
-    if not words or any(len(name) > LONGEST_NAME for name in said):
+    if any(len(name) > LONGEST_NAME for name in said):
         return False
-    if not all(name in words or YEAR.match(name) for name in said):
+    words = [name for name in said if not FIGURE.match(name)]
+    if not words or not all(name in words or YEAR.match(name) for name in said):
         return False
     columns = [
         [r[j].strip() for r in below if j < len(r) and r[j].strip()] for j in range(len(row))
