@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,11 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ragkit.embedding.at_once import at_once
+from ragkit.embedding.batches import Batches
 from ragkit.embedding.load import GOOD_REQUESTS, MOST_GOOD_REQUESTS, Load
 from ragkit.embedding.ollama import OllamaEmbedder
 from ragkit.errors import OllamaBusyError, OllamaTimeoutError
 from ragkit.ollama import Client
 from ragkit.ollama.installed import most_tokens
+from ragkit.types import FloatMatrix
 from tests.ollama_server import RECORDED, Server, serve
 from tests.test_cli import Terminal, ragkit
 
@@ -219,6 +221,17 @@ def test_a_text_that_may_fit_is_left_to_the_server(ollama: Server) -> None:
     assert most_tokens(info, {}) == 256
     assert most_tokens(info, {"num_ctx": 512.0}) == 512
     assert most_tokens(info, {"num_ctx": 8192}) == 512
+
+
+def test_a_text_of_one_word_without_an_end_is_looked_at_once() -> None:
+    sent: list[int] = []
+
+    def send(texts: Sequence[str]) -> FloatMatrix:
+        sent.append(len(texts))
+        return np.ones((len(texts), 1), np.float32)
+
+    Batches(send, dim=1, context_tokens=512).embed(["A" * 500_000])
+    assert sent == [1]
 
 
 # -- several things at once

@@ -42,7 +42,7 @@ NORM_TOLERANCE = 0.01
 LEAST_TOKENS = 16  # a text this short is not cut further
 IN_A_ROW = 8  # texts refused one after another: then the server is asked for one that must work
 SAMPLE = "The quick brown fox jumps over the lazy dog."
-WORD = re.compile(r"[0-9A-Za-z]+(?=\s)")
+WORD_END = re.compile(r"[0-9A-Za-z](?=\s)")  # not the word: one of a megabyte may have no end
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ class Batches:
         Only words that end in a letter or digit are counted: of some signs nothing may be left.
         """
         most = self._context_tokens
-        return most is not None and len(text) > 2 * most and len(WORD.findall(text)) > most
+        return most is not None and len(text) > 2 * most and len(WORD_END.findall(text)) > most
 
     def _without_longs(
         self, texts: Sequence[str], prefix: str, longs: Sequence[bool]
