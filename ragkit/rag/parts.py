@@ -324,18 +324,27 @@ class Parts:
         """Choose a model of the first server that has one, and say so where it is unexpected."""
         from ragkit.ollama.installed import choose
 
+        client, chosen = self.of_first(
+            lambda client: choose(client, wanted, default=default, capability=capability)
+        )
+        if not wanted and chosen.name != default:
+            flag = "--embed-model" if capability == "embedding" else "--model"
+            told = f"using {chosen.name}: {default} is not installed ({flag} names another)"
+            self._notify(told)
+        return client, chosen
+
+    def of_first(self, choose: Callable[[Client], Chosen]) -> tuple[Client, Chosen]:
+        """Return the first server that has a model which will do, and that model.
+
+        Raises:
+            OllamaError: none answers, or none has one.
+        """
         lacks: OllamaError | None = None
         for client in self.hosts.answering():
             try:
-                chosen = choose(client, wanted, default=default, capability=capability)
+                return client, choose(client)
             except (ModelNotFoundError, ModelUnfitError) as error:
                 lacks = lacks or error
-                continue
-            if not wanted and chosen.name != default:
-                flag = "--embed-model" if capability == "embedding" else "--model"
-                told = f"using {chosen.name}: {default} is not installed ({flag} names another)"
-                self._notify(told)
-            return client, chosen
         assert lacks is not None  # at least one has answered
         raise lacks
 

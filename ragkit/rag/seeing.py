@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ragkit.config import Settings
-from ragkit.errors import ModelNotFoundError, ModelUnfitError, OllamaError
 from ragkit.protocols import Seeing
 
 if TYPE_CHECKING:
@@ -23,13 +22,5 @@ def seeing(settings: Settings, parts: Parts) -> Seeing | None:
     from ragkit.chat_models.seeing import OllamaSeeing
     from ragkit.ollama.installed import choose_seeing
 
-    lacks: OllamaError | None = None
-    for client in parts.hosts.answering():
-        try:
-            chosen = choose_seeing(client, settings.vision_model)
-        except (ModelNotFoundError, ModelUnfitError) as error:
-            lacks = lacks or error
-            continue
-        return OllamaSeeing(client, chosen, keep_alive=settings.keep_alive or None)
-    assert lacks is not None  # at least one has answered
-    raise lacks
+    client, chosen = parts.of_first(lambda client: choose_seeing(client, settings.vision_model))
+    return OllamaSeeing(client, chosen, keep_alive=settings.keep_alive or None)

@@ -14,12 +14,11 @@ from ragkit.ollama import Client, ModelInfo
 from ragkit.ollama.hosts import Hosts
 from ragkit.ollama.installed import canonical
 from ragkit.prefixes import Prefixes, prefixes_for
+from ragkit.rag.parts import SERVED
 
 if TYPE_CHECKING:
     from ragkit.embedding.ollama import Endpoint, OllamaEmbedder
     from ragkit.embedding.spread import SpreadEmbedder
-
-SERVED = "ollama:"  # how the names of these embedders begin
 
 Make = Callable[[Client], "OllamaEmbedder"]
 
