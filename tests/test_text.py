@@ -1,5 +1,8 @@
 """Tokens, graphemes, sentences, languages and words."""
 
+import re
+import unicodedata
+
 import pytest
 import regex
 from hypothesis import given, settings
@@ -100,11 +103,24 @@ def test_languages(text: str, language: str) -> None:
         ("在 GPU 上运行", "zh", "在 gpu 上运 运行"),
         ("ภาษาไทย", "th", "ภา าษ ษา าไ ไท ทย"),
         ("हिन्दी में", "", "हिन्दी में"),
+        ("العمل؟ العمل؛ العمل", "ar", "عمل عمل عمل"),
+        ("هٰذا", "", "هذا"),
+        ("בית־ספר׃", "", "בית ספר"),
+        ("ދިވެހި", "", "ދިވެހި"),
+        ("コーヒー・マシン", "ja", "コー ーヒ ヒー マシ シン"),
+        ("မြန်။မာ", "", "မြ ြန န် မာ"),
         ("", "en", ""),
     ],
 )  # fmt: skip
 def test_terms(text: str, language: str, expected: str) -> None:
     assert words.terms(text, language) == expected
+
+
+def test_no_character_of_a_word_is_punctuation() -> None:
+    inside = re.compile(f"[{words.MARKS}{words.UNSPACED}]")
+    chars = filter(inside.match, map(chr, range(0x10000)))
+    found = [char for char in chars if unicodedata.category(char) in ("Pd", "Ps", "Pe", "Po")]
+    assert found == ["\u0c84", "\u0f85"]  # signs of Kannada and Tibetan that part no words
 
 
 def test_question_words_are_left_out_unless_nothing_else_is_asked() -> None:

@@ -18,7 +18,7 @@ from typing import Protocol
 from ragkit.text.folding import lowered, one_han, plain, unaccented
 from ragkit.text.languages import ENGLISH
 
-VERSION = "2"  # of the terms: what was made by another is made again, from the texts
+VERSION = "3"  # of the terms: what was made by another is made again, from the texts
 
 STEMMERS = {
     "ar": "arabic", "da": "danish", "de": "german", "el": "greek", "en": "english",
@@ -29,11 +29,11 @@ STEMMERS = {
 # Scripts written without spaces between words: Thai, Lao, Tibetan, Burmese, Khmer, kana, Han,
 # Hangul (with spaces, but its particles cling), and the ideographs beyond the first plane.
 UNSPACED = (
-    "\u0e01-\u0e4e\u0e81-\u0ecd\u0f40-\u0fbc\u1000-\u109d\u1780-\u17d3"
-    "\u3041-\u3096\u30a1-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff"
+    "\u0e01-\u0e4e\u0e81-\u0ecd\u0f40-\u0fbc\u1000-\u1049\u1050-\u109d\u1780-\u17d3"
+    "\u3041-\u3096\u30a1-\u30fa\u30fc-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff"
     "\U00020000-\U0003ffff"
 )
-MARKS = "\u0300-\u036f\u0591-\u05c7\u0610-\u065f\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0981-\u0983\u09bc-\u09d7\u0a01-\u0a51\u0a81-\u0acd\u0b01-\u0b57\u0b82-\u0bcd\u0c00-\u0c56\u0c81-\u0cd6\u0d00-\u0d57\u0d81-\u0df3\u200c\u200d"  # noqa: E501 - one class: \w lacks marks, and an Indic word would fall apart at each vowel
+MARKS = "\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u07a6-\u07b0\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0981-\u0983\u09bc-\u09d7\u0a01-\u0a51\u0a81-\u0acd\u0b01-\u0b57\u0b82-\u0bcd\u0c00-\u0c56\u0c81-\u0cd6\u0d00-\u0d57\u0d81-\u0df3\u200c\u200d"  # noqa: E501 - one class: \w lacks marks, and an Indic word would fall apart at each vowel
 LONGEST = 100  # characters of a term; more is a hash or base64, its beginning is enough
 
 _ASCII = re.compile(r"\w+(?:'\w+)?", re.ASCII)
