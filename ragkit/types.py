@@ -222,8 +222,8 @@ class Ways(TypedDict, total=False):
     retry_failed: bool  # read what failed before, and only that
     prune: bool  # drop what was read below paths that are gone or empty now
     wait: bool  # for another process that writes to the index
-    include: Sequence[str]  # read only what such a pattern names, as .gitignore has them
-    exclude: Sequence[str]  # leave out what such a pattern names
+    include: str | Sequence[str]  # read only what such a pattern names, as .gitignore has them
+    exclude: str | Sequence[str]  # leave out what such a pattern names
     piped: Mapping[str, bytes]  # read these too, by the names they are kept under
     allow_private: bool  # fetch pages from this machine and its network too
 

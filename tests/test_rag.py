@@ -139,6 +139,17 @@ def test_a_plan_says_what_an_ingest_would_do(rag: Rag, folder: Path) -> None:
     assert [p.action for p in planned] == ["new"] * 3
 
 
+def test_a_pattern_may_be_a_text(rag: Rag, folder: Path) -> None:
+    planned = rag.plan(folder / "docs", include="br*.md", exclude="deep/", reread=True).files
+    assert [file.path for file in planned if file.action != "skip"] == ["docs/bridge.md"]
+
+
+@pytest.mark.parametrize("call", ["ingest", "ingesting", "plan", "watching"])
+def test_a_way_to_ingest_that_there_is_not_is_refused(rag: Rag, call: str) -> None:
+    with pytest.raises(TypeError, match="no argument 'reindx'; it has reread, reindex"):
+        list(getattr(rag, call)(reindx=True))
+
+
 def test_the_folder_of_the_index_may_be_a_root(folder: Path) -> None:
     write(folder.parent / "beside", far="Far away.")
     with Rag(folder / ".ragkit", embedder=HashingEmbedder()) as rag:

@@ -27,7 +27,7 @@ from ragkit.index.lock import WriterLock, lock
 from ragkit.protocols import Answerer, Chunker, Embedder, Loader, PromptBuilder
 from ragkit.rag.parts import Notify, Parts, log
 from ragkit.rag.searching import Searching
-from ragkit.rag.steps import run_steps
+from ragkit.rag.steps import require_known, run_steps
 from ragkit.rag.writing import Writing
 from ragkit.types import (
     Check,
@@ -169,6 +169,7 @@ class Rag:
 
         Closed before its end, it keeps what was embedded by then.
         """
+        require_known(ways)
         return self._writing.steps(paths, ways)
 
     def watching(
@@ -189,6 +190,7 @@ class Rag:
         """
         from ragkit.watch import watch
 
+        require_known(ways)
         self._parts.say_each_once()
         roots = self._writing.roots(paths, ways)
         if not roots:
@@ -235,6 +237,7 @@ class Rag:
         Raises:
             NoSuchPathError: a path does not exist.
         """
+        require_known(ways)
         index = self.index() if is_there(self._home) else None
         return self._writing.plan(paths, ways, index, progress)
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from inspect import GEN_CLOSED, getgeneratorstate
 from typing import TypeVar
 
-from ragkit.types import IngestReport, Progress
+from ragkit.types import IngestReport, Progress, Ways
 
 T = TypeVar("T")
 
@@ -43,3 +43,15 @@ def result_of(steps: Generator[object, None, T]) -> T:
         except StopIteration as stop:
             result: T = stop.value
             return result
+
+
+def require_known(ways: Ways) -> None:
+    """Refuse a keyword that an ingest does not have: what it was to do would not be done.
+
+    Raises:
+        TypeError: there is one, as Python has it.
+    """
+    for name in ways:
+        if name not in Ways.__annotations__:
+            known = ", ".join(Ways.__annotations__)
+            raise TypeError(f"an ingest has no argument {name!r}; it has {known}")

@@ -40,7 +40,12 @@ def chosen_by(ways: Ways) -> Choice:
         return ALL
     if ways.get("prune"):  # of what is gone, nothing tells whether it was meant
         raise ConfigError("--prune is about all files", hint="leave out --include and --exclude")
-    return Choice(tuple(ways.get("include", ())), tuple(ways.get("exclude", ())))
+    return Choice(_patterns(ways.get("include", ())), _patterns(ways.get("exclude", ())))
+
+
+def _patterns(given: str | Sequence[str]) -> tuple[str, ...]:
+    """Return patterns as such: a text is one, and not one a letter."""
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def named(paths: Sequence[str | Path]) -> list[str]:
