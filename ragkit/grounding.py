@@ -21,8 +21,14 @@ PASSAGES = 5  # looked at for evidence
 WORDS_FLOOR = 0.48  # set on xquad-en
 BIGRAMS_FLOOR = 0.24  # set on xquad-zh and drcd-dev
 
-MARKER = re.compile(r"[\[【［](\d{1,3}(?:\s*[,，、;]\s*\d{1,3})*)[\]】］]")
-OPENING_OR_MARKER = re.compile(rf"[“\"„«「『]|{MARKER.pattern}")
+# Models are asked for [1], and write [1-3], [Source 2], 【来源1】 and [1 and 2] too.
+NUMBER = r"(?:(?i:sources?)|来源|來源)?[ ：:#^]*\d{1,3}"
+LONGEST_RANGE = 20
+RANGE = "~～–—至到-"
+BETWEEN = rf"\s*(?:[,，、;；&和与與及{RANGE}]|and)\s*"
+MARKER = re.compile(rf"[\[【［〔]\s*({NUMBER}(?:{BETWEEN}{NUMBER})*)\s*[\]】］〕]")
+CODE = r"(?s:```.*?(?:```|\Z))|``[^\n]+?``|`[^`\n]+`"  # its brackets are the language's: argv[1]
+OPENING_OR_MARKER = re.compile(rf"[“\"„«「『]|{CODE}|{MARKER.pattern}")
 CLOSING_AND_MARKER = re.compile(rf"[”\"“»」』]\s*{MARKER.pattern}")
 
 
@@ -83,7 +89,7 @@ def citations(answer: str, hits: Sequence[Hit]) -> Iterator[Citation]:
 
     Words quoted just before a marker narrow the citation to where they stand in the passage;
     otherwise it is the whole passage. A marker without a passage cites nothing, and neither does
-    one inside quoted words: it is a footnote of the passage's own.
+    one inside quoted words, which is a footnote of the passage's own, or inside code.
     """
     seen = set()
     for quote, numbers in _markers(answer, hits):
@@ -117,6 +123,8 @@ def _markers(answer: str, hits: Sequence[Hit]) -> Iterator[tuple[str, list[int]]
         if found[1]:
             yield "", _numbers(found)
             continue
+        if found[0].startswith("`"):
+            continue
         line = answer.find("\n", at) % (len(answer) + 1)  # the end, if there is no other line
         ends = [end for end in CLOSING_AND_MARKER.finditer(answer, at) if end.start() < line]
         for end in reversed(ends):
@@ -128,7 +136,13 @@ def _markers(answer: str, hits: Sequence[Hit]) -> Iterator[tuple[str, list[int]]
 
 
 def _numbers(marker: re.Match[str]) -> list[int]:
-    return [int(number) for number in re.findall(r"\d+", marker[1])]
+    """Return the numbers of a marker; of a range, all that are in it, if it can be one."""
+    found: list[int] = []
+    for ends in re.findall(rf"(\d+)(?:\s*[{RANGE}]\D*(\d+))?", marker[1]):
+        first, last = int(ends[0]), int(ends[1] or ends[0])
+        is_range = 0 < first <= last < first + LONGEST_RANGE
+        found += range(first, last + 1) if is_range else (first, last)
+    return found
 
 
 def _folded(text: str) -> str:

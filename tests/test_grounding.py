@@ -14,6 +14,7 @@ from ragkit.grounding import (
     evidence,
     locate,
     refusal,
+    unsourced,
 )
 from ragkit.text.wording import WORDINGS, Wording, wording_for
 from ragkit.text.words import query_terms, terms
@@ -144,11 +145,30 @@ def test_markers_inside_a_quote_are_the_passages_own(
         ("“not there” [1]", [(1, "one")]),
         ("“two” [9] and [0]", []),
         ("No markers", []),
+        ("So [1-2].", [(1, "one"), (2, "two")]),
+        ("So [ 1 – 2 ], [2-1].", [(1, "one"), (2, "two")]),
+        ("So [Source 1] and [sources: 2, 1].", [(1, "one"), (2, "two")]),
+        ("So [1 and 2].", [(1, "one"), (2, "two")]),
+        ("它【来源1】，〔2〕", [(1, "one"), (2, "two")]),
+        ("So [^2].", [(2, "two")]),
+        # Brackets of code are the language's, also where it is not ended.
+        ("It is `argv[1]` or ``a[`1`][1]``, as ` says [2].", [(2, "two")]),
+        ("```\nx = a[1]\n```\nSo [2]. ```\na[1]", [(2, "two")]),
     ],
 )
 def test_markers_become_citations(answer: str, expected: list[tuple[int, str]]) -> None:
     found = citations(answer, [hit(1, "one"), hit(2, "two")])
     assert [(c.marker, c.text) for c in found] == expected
+
+
+def test_numbers_without_a_source_are_those_outside_of_code() -> None:
+    assert unsourced("`a[0]` [2-4], [source 9], [0-90]", [hit(1, "one"), hit(2, "two")]) == [
+        3,
+        4,
+        9,
+        0,
+        90,
+    ]
 
 
 def test_white_space_alone_is_nowhere() -> None:
