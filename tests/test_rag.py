@@ -255,6 +255,24 @@ def test_an_answer_streams_and_can_be_read_again(rag: Rag) -> None:
     assert rag.text(citation.path)[citation.start : citation.end] == citation.text
 
 
+@pytest.mark.parametrize(
+    ("question", "refused"),
+    [
+        ("租金是多少？", False),
+        ("押金什麼時候退還？", False),
+        ("公司有多少员工？", True),
+        ("是什么时候？", True),
+    ],
+)
+def test_what_asks_in_chinese_is_not_looked_for_in_a_small_index(
+    tmp_path: Path, question: str, refused: bool
+) -> None:
+    write(tmp_path, lease="月租金为五千元。押金为两个月租金，合同终止后十五日内退还。")
+    with Rag(tmp_path / ".ragkit", embedder=HashingEmbedder()) as rag:
+        rag.ingest(tmp_path / "lease.md")
+        assert rag.ask(question).refused == refused
+
+
 def test_what_the_documents_do_not_say_is_refused_unless_asked_to_try(folder: Path) -> None:
     with Rag(folder / ".ragkit", embedder=HashingEmbedder()) as rag:
         answer = rag.ask("Which giraffe won the football cup?")

@@ -36,9 +36,16 @@ UNSPACED = (
 MARKS = "\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u07a6-\u07b0\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0981-\u0983\u09bc-\u09d7\u0a01-\u0a51\u0a81-\u0acd\u0b01-\u0b57\u0b82-\u0bcd\u0c00-\u0c56\u0c81-\u0cd6\u0d00-\u0d57\u0d81-\u0df3\u200c\u200d"  # noqa: E501 - one class: \w lacks marks, and an Indic word would fall apart at each vowel
 LONGEST = 100  # characters of a term; more is a hash or base64, its beginning is enough
 
+# What asks in Chinese, with the verb before it.
+ASKING = re.compile(
+    "[是有要在到为為会會]?(?:什[么麼](?:时候|時候)?|[怎多][么麼](?:[样樣办辦])?|如何|[为為]何|多少"
+    "|多[长長](?:时间|時間)?|多[久大]|[几幾]|哪[些个個里裡]?|[是能可]否|[吗嗎呢]|[请請][问問])"
+)
+
 _ASCII = re.compile(r"\w+(?:'\w+)?", re.ASCII)
 _ANY = re.compile(rf"[{UNSPACED}]+|(?:[^\W{UNSPACED}]|[{MARKS}])+(?:['’][^\W{UNSPACED}]+)?")
 _RUN = re.compile(rf"[{UNSPACED}]")
+_RUNS = re.compile(rf"[{UNSPACED}]+")
 _PARTS = re.compile(r"[A-Z]+s?(?![a-z])|[A-Z]?[a-z]+|\d+")
 _OTHER_PARTS = re.compile(r"\d+|[^\d_]+")
 
@@ -165,6 +172,20 @@ def query_terms(query: str, languages: Sequence[str]) -> list[tuple[str, ...]]:
             forms = (_terms(language).forms(name) for language in languages or [""])
             found[tuple(dict.fromkeys(chain.from_iterable(forms)))] = None
     return list(found)
+
+
+def asking_terms(query: str) -> set[str]:
+    """Return the bigrams that what asks in Chinese has a part in.
+
+    >>> sorted(asking_terms("租金是多少")), asking_terms("How much is the rent?")
+    (['多少', '是多', '金是'], set())
+    """
+    found: set[str] = set()
+    for run in _RUNS.findall(unicodedata.normalize("NFKC", query)):
+        pairs = bigrams(one_han(run))
+        for match in ASKING.finditer(run):
+            found.update(pairs[max(match.start() - 1, 0) : match.end()])
+    return found
 
 
 def missing_words(query: str, languages: Sequence[str], missing: Collection[str]) -> list[str]:
