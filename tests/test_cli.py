@@ -653,6 +653,13 @@ def test_a_mistyped_command_names_the_nearest(ragkit: Terminal) -> None:
     assert ragkit("ask", "--no-such-option")[0] == 2
 
 
+def test_a_question_without_quotes_is_told_to_have_some(ragkit: Terminal) -> None:
+    code, _, err = ragkit("ask", "how", "long")
+    assert code == 2
+    assert err.endswith("\n  hint: give the question in quotes\n")
+    assert "hint" not in ragkit("ls", "how", "long")[2]
+
+
 def test_a_wrong_variable_is_refused_by_name(
     indexed: Path, ragkit: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:

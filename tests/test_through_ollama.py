@@ -168,6 +168,18 @@ def test_known_flaws_of_a_release_are_said(here: Path, ragkit: Terminal) -> None
     assert "warning: Ollama 0.24.0 reads letters with accents wrongly" in err
 
 
+def test_an_option_that_ollama_would_ignore_is_said(
+    here: Path, ragkit: Terminal, ollama: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at(ollama, monkeypatch)
+    code, _, err = ragkit("ingest", "docs", "-o", "num_cxt=512", "-o", "seed=1")
+    assert code == 0
+    assert "warning: 'num_cxt' is no option known here, and Ollama ignores such (did" in err
+    code, _, err = ragkit("ask", QUESTION, "-o", "wit=1", "-o", "temperature=0")
+    assert code == 0
+    assert err == "warning: 'wit' is no option known here, and Ollama ignores such\n"
+
+
 def test_the_built_in_embedder_goes_with_any_chat_model(here: Path, ollama: Server) -> None:
     with Rag(offline=True) as rag:
         rag.ingest("docs")

@@ -174,6 +174,9 @@ def run(arguments: list[str]) -> int:
             code = _main(arguments)
     except click.UsageError as error:
         error.show()
+        given = error.ctx.params if error.ctx else {}
+        if given.get("question") and "extra argument" in error.message:
+            click.echo("  hint: give the question in quotes", err=True)
         return error.exit_code
     except RagkitError as error:
         complain(error)

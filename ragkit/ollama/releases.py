@@ -1,4 +1,4 @@
-"""What is known of Ollama's releases, where it matters to who embeds.
+"""What is known of Ollama's releases, where it matters to who embeds, and of their options.
 
 Source: Ollama's release notes and issues, by row.
 """
@@ -6,6 +6,7 @@ Source: Ollama's release notes and issues, by row.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 Release = tuple[int, int, int]
@@ -88,3 +89,28 @@ def flaws(release: str, model: str) -> list[str]:
         for flaw in FLAWS
         if flaw.first <= number < flaw.fixed and (not flaw.models or name in flaw.models)
     ]
+
+
+# Of all releases from 0.2.6 on; what is none is ignored, and only the server's log says so.
+OPTIONS = frozenset(
+    "num_ctx num_batch num_gpu main_gpu use_mmap num_thread draft_num_predict temperature top_k "
+    "top_p min_p typical_p repeat_penalty repeat_last_n presence_penalty frequency_penalty seed "
+    "num_predict num_keep stop tfs_z penalize_newline mirostat mirostat_tau mirostat_eta numa "
+    "low_vram f16_kv logits_all vocab_only use_mlock".split()
+)
+
+
+def unknown_options(names: Iterable[str]) -> list[str]:
+    """Return what is to be said of options that no release known here has, the nearest named.
+
+    >>> unknown_options(["seed", "num_cxt"])
+    ["'num_cxt' is no option known here, and Ollama ignores such (did you mean num_ctx?)"]
+    """
+    from difflib import get_close_matches
+
+    said = []
+    for name in sorted(set(names) - OPTIONS):
+        close = get_close_matches(name, sorted(OPTIONS), n=1)
+        meant = f" (did you mean {close[0]}?)" if close else ""
+        said.append(f"{name!r} is no option known here, and Ollama ignores such{meant}")
+    return said

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, cast
@@ -276,6 +276,14 @@ class Parts:
 
         for text in flaws(embedder.release, embedder.model):
             self._notify(f"warning: {text}; a newer release is better")
+        self._say_unknown(self._settings.embed_options)
+
+    def _say_unknown(self, options: Mapping[str, object]) -> None:
+        """Say which of some options the server will ignore: it does not."""
+        from ragkit.ollama.releases import unknown_options
+
+        for text in unknown_options(options):
+            self._notify(f"warning: {text}")
 
     # -- answerers
 
@@ -307,6 +315,7 @@ class Parts:
         from ragkit.prompting import build_prompt
 
         settings = self._settings
+        self._say_unknown(settings.options)
         model = OllamaChatModel(
             client,
             chosen,
