@@ -33,6 +33,7 @@ from tests.replay import RELEASES, Case, Cut, Server, call_of, cases, expanded
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 STREAMED: tuple[Cut, ...] = ("as recorded", "byte by byte", "all at once")
+NEWEST = RELEASES[-1]  # how a reply is cut is the same in all
 
 
 def snapshot(release: str) -> Path:
@@ -63,7 +64,7 @@ def blocking(release: str, folder: Path) -> Iterator[str]:
         for case in cases(release):
             call, streaming = call_of(case.request, folder)
             found = []
-            for cut in cuts(case):
+            for cut in cuts(case, release):
                 server.plays(case.reply.cut(cut))
                 pieces: list[Any] = []
                 try:
@@ -86,7 +87,7 @@ async def unblocking(release: str, folder: Path) -> list[str]:
             for case in cases(release):
                 call, streaming = call_of(case.request, folder)
                 found = []
-                for cut in cuts(case):
+                for cut in cuts(case, release):
                     server.plays(case.reply.cut(cut))
                     pieces = []
                     try:
@@ -103,8 +104,8 @@ async def unblocking(release: str, folder: Path) -> list[str]:
     return lines
 
 
-def cuts(case: Case) -> tuple[Cut, ...]:
-    return STREAMED if case.is_stream else ("as recorded",)
+def cuts(case: Case, release: str) -> tuple[Cut, ...]:
+    return STREAMED if case.is_stream and release == NEWEST else ("as recorded",)
 
 
 def one_line(case: Case, found: list[str]) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from email import errors, message_from_bytes
+from email import errors
+from email.feedparser import BufferedSubFile, BytesFeedParser  # type: ignore[attr-defined]
 from email.header import decode_header, make_header
 from email.message import Message
 from email.utils import getaddresses, parsedate_to_datetime
@@ -23,6 +24,7 @@ from ragkit.text.surrogates import encodable
 from ragkit.types import Document, Heading
 
 SHOWN = ("From", "To", "Cc", "Date", "Subject")
+MOST_DEEP = 50  # parts within parts: each line is held against the ends of all that it is in
 LONGEST = 20_000  # characters of a header whose parts are told apart
 FROM_LINE = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From \S+ .*\d{4}\r?\n")
 PARTS = {
@@ -109,10 +111,22 @@ def _mails(data: bytes) -> Iterator[Message]:
         yield _parsed(data[found.end() if found else start : end])
 
 
+class _Lines(BufferedSubFile):  # type: ignore[misc]  # which has no stubs
+    """The lines of a mail, for the parser of the standard library, which nests without a limit."""
+
+    def push_eof_matcher(self, pred: Callable[[str], object]) -> None:
+        if len(self._eofstack) == MOST_DEEP:
+            raise LoadError("its parts are nested too deep", stage="parse")
+        super().push_eof_matcher(pred)
+
+
 def _parsed(data: bytes) -> Message:
+    parser = BytesFeedParser()
+    parser._input = _Lines()  # type: ignore[attr-defined]
     try:
-        return message_from_bytes(data)
-    except RecursionError as error:
+        parser.feed(data)
+        return parser.close()
+    except RecursionError as error:  # of mails in mails, which have no ends of their own
         raise LoadError("its parts are nested too deep", stage="parse") from error
 
 
