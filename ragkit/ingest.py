@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ragkit.catalog import UNKNOWN, Source, digest_of, holders, is_below
+from ragkit.catalog import UNKNOWN, Source, digest_of, holders
 from ragkit.embedding.checked import embed_checked
 from ragkit.embedding.requests import BATCH_TEXTS, finish, is_done, pool_for
 from ragkit.errors import IndexDamagedError, LoadError, OllamaError, RagkitError
@@ -112,7 +112,10 @@ def ingest(
         if loaders.own:
             index.catalog.ledger.set_meta(OWN_LOADERS, "1")
         index.catalog.texts.remove_damaged(surveyed.damaged)
-        for root in map(index.stored_path, roots):
+        mine = {*map(index.stored_path, roots)}
+        known = index.catalog.ledger.roots()
+        kept_before = [r for r in known if index.stored_path(index.whole_path(r)) in mine]
+        for root in (*mine, *kept_before):  # the same may have been kept as an absolute path
             index.catalog.ledger.remove_root(root)
         for path in surveyed.roots:
             index.catalog.ledger.add_root(path)
@@ -448,7 +451,7 @@ class _Run:
             failure.path
             for failure in catalog.failures.intact()
             if failure.path not in failed
-            and any(is_below(failure.path, root) for root in roots)
+            and any(self.index.is_below(failure.path, root) for root in roots)
             and not self.surveyed.leaves_out(failure.path)
         ]
         with catalog.transaction():

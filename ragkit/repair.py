@@ -204,7 +204,7 @@ def _mended_rows(index: Index, salvaged: Salvaged | None) -> tuple[set[str], lis
 def _to_read(index: Index, wanted: set[str], *, every: bool) -> Survey:
     """Find the files to read: those at ``wanted``, and with ``every`` all that are not known."""
     roots = index.catalog.ledger.roots()
-    outside = [path for path in wanted if not any(is_below(path, root) for root in roots)]
+    outside = [path for path in wanted if not any(index.is_below(path, root) for root in roots)]
     places = [*map(index.full_path, roots), *sorted({_on_disk(index, path) for path in outside})]
     found = survey(index, places, stored=index.stored_path)
     fresh = {file.name or index.stored_path(file.path): file for file in found.fresh}

@@ -133,6 +133,8 @@ def test_renamed_and_copied_files_cost_no_embedding(rag: Rag, docs: Path) -> Non
 def test_touched_is_not_changed(rag: Rag, docs: Path) -> None:
     rag.ingest(docs)
     (docs / "bridge.md").touch()
+    actions = {reread: rag.plan(docs, reread=reread).files[0].action for reread in (False, True)}
+    assert actions == {False: "unchanged", True: "changed"}
     assert counts(rag.ingest(docs)) == (0, 0, 2, 0, 0)
 
 

@@ -113,6 +113,52 @@ def test_a_part_of_the_folder_leaves_the_rest_alone(rag: Rag, docs: Path) -> Non
     assert rag.ingest().removed == 1
 
 
+def test_a_folder_above_the_index_is_kept_in_step(docs: Path, embedder: HashingEmbedder) -> None:
+    write(docs.parent / "other", far="A zebra.")
+    with Rag(docs / ".ragkit", embedder=embedder) as rag:
+        assert counts(rag.ingest(docs.parent)) == (3, 0, 0, 0, 3)
+        (docs / "bridge.md").unlink()
+        (docs / "model.md").unlink()
+        assert rag.ingest(exclude=["bridge.md"]).removed == 1
+        assert rag.ingest().removed == 1
+        assert [listed.path for listed in rag.ls()] == [str(docs.parent / "other/far.md")]
+        write(docs, model="A giraffe.")
+        rag.ingest()
+        assert len(rag.remove(docs.parent)) == 2
+
+
+def test_an_index_that_is_moved_to_its_documents_or_reached_by_a_link_has_each_once(
+    tmp_path: Path, docs: Path, embedder: HashingEmbedder
+) -> None:
+    away, link = tmp_path / "away", tmp_path / "link"
+    link.symlink_to(docs)
+    with Rag(away / ".ragkit", embedder=embedder) as rag:
+        rag.ingest(docs)
+        assert rag.status().roots == (str(docs),)
+    shutil.move(away / ".ragkit", docs / ".ragkit")
+    write(docs, bridge="A new bridge.")
+    for index in (docs / ".ragkit", link / ".ragkit"):
+        with Rag(index, embedder=embedder) as rag:
+            rag.ingest(docs)
+            assert [listed.path for listed in rag.ls()] == ["bridge.md", "model.md"]
+            assert rag.status().roots == (".",)
+            assert rag.text("bridge.md") == "A new bridge."
+
+
+def test_folders_that_overlap_may_hold_names_that_are_not_utf8(rag: Rag, docs: Path) -> None:
+    (docs / os.fsdecode(b"caf\xe9.md")).write_text("A zebra.")
+    rag.ingest(docs)
+    (docs / ".hidden").touch()
+    report = rag.ingest(docs.parent)
+    assert (counts(report), report.failed) == ((0, 0, 3, 0, 0), ())
+    assert [skipped.path for skipped in report.skipped if "docs" in skipped.path] == [
+        "docs/.hidden"
+    ]
+    (docs / os.fsdecode(b"caf\xe9\\xe9.md")).write_text("A giraffe.")
+    (docs / os.fsdecode(b"caf\\xe9\xe9.md")).write_text("Another.")
+    assert [f.path for f in rag.ingest(docs).failed] == ["docs/caf\\xe9\\xe9.md"]
+
+
 def test_files_may_swap_and_pass_on_their_texts(rag: Rag, docs: Path) -> None:
     bridge, model = ((docs / f"{name}.md").read_text() for name in ("bridge", "model"))
     rag.ingest(docs)

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from ragkit.catalog import FILE, UNFINISHED, Catalog, is_by_name, is_cut_short, is_there
+from ragkit.catalog import FILE, UNFINISHED, Catalog, is_below, is_by_name, is_cut_short, is_there
 from ragkit.errors import (
     ConfigError,
     IndexMissingError,
@@ -289,6 +289,20 @@ class Index:
         """Return where a stored path lies on this machine."""
         return self.base / PurePosixPath(stored)
 
+    def whole_path(self, stored: str) -> str:
+        """Return a stored path as an absolute one; what lies in no folder stays as it is."""
+        return stored if is_by_name(stored) else self.full_path(stored).as_posix()
+
+    def is_below(self, path: str, folder: str) -> bool:
+        """Say whether a stored path is ``folder`` or lies below it.
+
+        It does too where the base itself lies below the folder, and where the path was kept as an
+        absolute one, by an index that lay elsewhere then.
+        """
+        if is_below(path, folder):
+            return True
+        return is_below(self.whole_path(path), self.whole_path(folder))
+
     def bytes_on_disk(self) -> int:
         """Return the size of all files of the index."""
         return bytes_in(self.folder)
@@ -371,6 +385,8 @@ def bytes_in(folder: Path) -> int:
 def stored_path(path: str | Path, base: Path) -> str:
     """Return ``path`` relative to ``base`` where it lies below it, else absolute; links are kept.
 
+    The base may be reached by a link: then what lies below the folder that is meant does, too.
+
     >>> stored_path(Path("/kb/docs/../a.md"), Path("/kb")), stored_path(Path("/b"), Path("/kb"))
     ('a.md', '/b')
     """
@@ -378,12 +394,16 @@ def stored_path(path: str | Path, base: Path) -> str:
     if is_by_name(path := os.fspath(path)):
         return path
     absolute = os.path.abspath(path)  # noqa: PTH100
-    here, folder = _as_text(base)
-    inside = absolute.removeprefix(folder) if absolute.startswith(folder) else absolute
-    return "." if absolute == here else inside.replace(os.sep, "/")
+    for here, folder in _as_text(base):
+        if absolute == here:
+            return "."
+        if absolute.startswith(folder):
+            return absolute.removeprefix(folder).replace(os.sep, "/")
+    return absolute.replace(os.sep, "/")
 
 
 @lru_cache(maxsize=8)
-def _as_text(base: Path) -> tuple[str, str]:
-    """Return a folder's path, and how the paths below it begin."""
-    return os.fspath(base), os.path.join(base, "")  # noqa: PTH118
+def _as_text(base: Path) -> list[tuple[str, str]]:
+    """Return a folder's paths, as given and without links, each with how those below it begin."""
+    paths = dict.fromkeys((os.fspath(base), os.path.realpath(base)))
+    return [(path, os.path.join(path, "")) for path in paths]  # noqa: PTH118

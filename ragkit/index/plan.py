@@ -46,6 +46,7 @@ def plan(
     max_file_bytes: int,
     loaders: Loaders = BUILT_IN,
     pdf_limits: Limits | None = None,
+    anew: bool = False,
 ) -> Iterator[Planned]:
     """Yield what would be done; new and changed files are read and cut, and come last.
 
@@ -57,6 +58,7 @@ def plan(
         max_file_bytes: larger files would be refused.
         loaders: which read the files.
         pdf_limits: what a PDF may cost in time and memory.
+        anew: files that hold what they held count as changed.
     """
     for path in surveyed.unchanged:
         yield Planned(path, "unchanged")
@@ -85,7 +87,7 @@ def plan(
             seen=seen,
         )
         for fresh in surveyed.fresh:
-            yield from _fresh(fresh, surveyed, stored, unpack, read)
+            yield from _fresh(fresh, surveyed, stored, unpack, read, anew=anew)
 
 
 def _fresh(
@@ -93,7 +95,9 @@ def _fresh(
     surveyed: Survey,
     stored: Callable[[str | Path], str],
     unpack: Unpacker,
-    read: Callable[[Found, str, str], Planned],
+    read: Callable[[Found, str, str, bytes], Planned],
+    *,
+    anew: bool,
 ) -> Iterator[Planned]:
     """Yield what would be done with a new or changed file, and with its members if it has any."""
     gone = set(surveyed.members.get(stored(fresh.path), ()))
@@ -108,7 +112,8 @@ def _fresh(
         if found.held and known and digest_of(found.held.data) == known.digest:
             yield Planned(path, "unchanged")
         else:
-            yield read(found, path, "changed" if known else "new")
+            digest = known.digest if known and not anew else b""
+            yield read(found, path, "changed" if known else "new", digest)
     for path in sorted(gone & surveyed.sources.keys()):
         yield Planned(path, "remove", "no longer in its archive")
 
@@ -117,6 +122,7 @@ def _read(
     found: Found,
     path: str,
     action: str,
+    digest: bytes,  # of what it held, if that would be taken as it is
     index: Index | None,
     chunker: Chunker,
     max_file_bytes: int,
@@ -147,7 +153,9 @@ def _read(
     known = index.catalog.vectors.ids(keys) if index else {}
     fresh = {key: text for key, text in keys.items() if key not in known and key not in seen}
     seen |= fresh.keys()
-    return Planned(path, action, "", found.size, len(texts), tuple(fresh.values()))
+    is_same = digest == digest_of(data) and not fresh
+    done = Planned(path, action, "", found.size, len(texts), tuple(fresh.values()))
+    return Planned(path, "unchanged") if is_same else done
 
 
 @dataclass(frozen=True, slots=True)

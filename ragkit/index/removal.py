@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ragkit.catalog import is_below, is_by_name
+from ragkit.catalog import is_by_name
 from ragkit.errors import NoSuchPathError
 from ragkit.index.caches import publish
 from ragkit.index.folder import Index
@@ -24,7 +24,7 @@ def remove(index: Index, paths: Sequence[Path | str]) -> list[str]:
     chosen: set[str] = set()
     for path in paths:
         stored = index.stored_path(path)
-        below = {known for known in (*sources, *damaged, *failed) if is_below(known, stored)}
+        below = {known for known in (*sources, *damaged, *failed) if index.is_below(known, stored)}
         if not below and not (is_by_name(stored) and stored in catalog.ledger.roots()):
             raise NoSuchPathError(f"the index has no {path}", hint="'ragkit ls' lists what it has")
         chosen |= below
@@ -37,7 +37,7 @@ def remove(index: Index, paths: Sequence[Path | str]) -> list[str]:
         for path in filter(is_by_name, removed):
             catalog.ledger.drop_meta(TAGS + path)
         for root in catalog.ledger.roots():  # one that stays would bring the files back
-            if any(is_below(root, index.stored_path(path)) for path in paths):
+            if any(index.is_below(root, index.stored_path(path)) for path in paths):
                 catalog.ledger.remove_root(root)
     publish(catalog, index.folder, dim=index.maker.dim)
     return removed

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ragkit.catalog import holders, is_below, is_by_name
+from ragkit.catalog import holders, is_by_name
 from ragkit.errors import ConfigError, NoSuchPathError, NothingFoundError
 from ragkit.index.folder import RENEWED, Index
 from ragkit.loading.members import as_text
@@ -62,7 +62,7 @@ def held_below(index: Index, path: Path) -> int:
     with index.catalog.errors():
         sources, _ = index.catalog.texts.sources()
     folder = index.stored_path(path)
-    return sum(is_below(known, folder) for known in sources)
+    return sum(index.is_below(known, folder) for known in sources)
 
 
 def roots_to_walk(index: Index, given: Sequence[Path], *, is_all: bool = True) -> list[Path]:
@@ -88,7 +88,7 @@ def roots_to_walk(index: Index, given: Sequence[Path], *, is_all: bool = True) -
         for root in known
         if root not in stored
         and not is_by_name(root)
-        and (every or any(is_below(root, path) for path in stored))
+        and (every or any(index.is_below(root, path) for path in stored))
     ]
     if is_all and not given and not roots and not known:
         raise NothingFoundError("no folder was ever ingested", hint="ragkit ingest FOLDER")

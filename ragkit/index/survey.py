@@ -103,21 +103,26 @@ def survey(
     mine = [stored(root) for root in roots]
     missing = {path for path, root in zip(mine, roots, strict=True) if not root.exists()}
     # Below a root that is there and not empty, a root that is missing was merely deleted.
-    deleted = {path for path in missing if any(is_below(path, root) for root in walked)}
+    lies_below = look.lies_below
+    deleted = {path for path in missing if any(lies_below(path, root) for root in walked)}
     unmounted = sorted(missing - deleted)
     unlisted = [failure.path for failure in look.failed]
     unseen = [
         path
         for path in sources
         if path not in look.seen
-        and not any(is_below(path, folder) for folder in unlisted)
+        and not any(lies_below(path, folder) for folder in unlisted)
         and not look.leaves_out(path)
         and (not retry_failed or before.failed(path))
     ]
-    held = {root: [path for path in unseen if is_below(path, root)] for root in (*bare, *unmounted)}
+    held = {
+        root: [path for path in unseen if lies_below(path, root)] for root in (*bare, *unmounted)
+    }
     kept = {path for paths in held.values() for path in paths}
     vanished = [
-        path for path in unseen if path not in kept and any(is_below(path, root) for root in walked)
+        path
+        for path in unseen
+        if path not in kept and any(lies_below(path, root) for root in walked)
     ]
     if prune:
         vanished += sorted(kept)
@@ -130,11 +135,11 @@ def survey(
     return Survey(
         tuple(look.fresh),
         tuple(look.unchanged),
-        tuple(look.skipped),
-        tuple(look.failed),
+        tuple({found.path: found for found in look.skipped}.values()),  # folders may overlap
+        tuple({found.path: found for found in look.failed}.values()),
         tuple(vanished),
         sources,
-        tuple(_to_drop(known, damaged, mine)),
+        tuple(_to_drop(known, damaged, mine, lies_below)),
         tuple(path for path in mine if path not in deleted),
         tuple(notes),
         () if prune else tuple(sorted(kept)),
@@ -183,11 +188,14 @@ class _Look:
         self._only_failed = retry_failed
         self._kinds = _read_by_own(index, sources, loaders)
         self.lost = {_suffix(path) for path in self._kinds} - loaders.own.keys()
+        self.lies_below = index.is_below if index else is_below
+        self._whole = index.whole_path if index else str
         self._is_damaged = is_damaged  # then what lacks a member does not show it
         self._choice = choice
         self.walked: list[str] = []  # roots in which something is
         self.left: set[str] = set()  # what the choice leaves out
         self.notes: list[tuple[str, str]] = []
+        self._escaped: dict[str, str] = {}  # names that are no UTF-8, by how they are written
         self._changed: set[str] = set()  # archives of which all members are to be read
 
     def below(self, root: Path) -> bool:
@@ -215,9 +223,10 @@ class _Look:
         """Return a file with its name as text, where it is no UTF-8."""
         if as_text(found.path) == found.path:
             return found
-        if path in self.seen or os.path.lexists(as_text(found.path)):
+        same = self._stored(found.path)  # by which roots that overlap meet it twice
+        if self._escaped.setdefault(path, same) != same or os.path.lexists(as_text(found.path)):
             return Failure(path, "read", "its name is not UTF-8, and as text that of another file")
-        if path not in self._sources:
+        if path not in self._sources and path not in self.seen:
             self.notes.append((path, ESCAPED))
         return replace(found, name=path)
 
@@ -228,9 +237,10 @@ class _Look:
         if path in self.left or not self.left.isdisjoint(above(path)):
             return True
         file = next(holders(path), path)
-        roots = [root for root in self.walked if is_below(file, root)]
+        roots = [root for root in self.walked if self.lies_below(file, root)]
         return bool(roots) and all(
-            file != root and self._choice.leaves_out(below(file, root)) for root in roots
+            file != root and self._choice.leaves_out(below(self._whole(file), self._whole(root)))
+            for root in roots
         )
 
     def _sort(self, found: Found, path: str) -> None:
@@ -330,13 +340,18 @@ def _read_by_own(
     }
 
 
-def _to_drop(known: Sequence[str], damaged: Sequence[str], roots: Sequence[str]) -> list[str]:
+def _to_drop(
+    known: Sequence[str],
+    damaged: Sequence[str],
+    roots: Sequence[str],
+    lies_below: Callable[[str, str], bool],
+) -> list[str]:
     """Return the damaged paths below ``roots`` or below no known root: they may lead anywhere."""
     return [
         path
         for path in damaged
-        if any(is_below(path, root) for root in roots)
-        or not (is_by_name(path) or any(is_below(path, root) for root in known))
+        if any(lies_below(path, root) for root in roots)
+        or not (is_by_name(path) or any(lies_below(path, root) for root in known))
     ]
 
 

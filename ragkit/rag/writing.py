@@ -292,6 +292,7 @@ class Writing:
             max_file_bytes=self._settings.max_file_mb * 1_000_000,
             loaders=self._loaders,
             pdf_limits=self._pdf_limits,
+            anew=ways.get("reread", False) or reindex,
         )
         try:
             return summed(
