@@ -85,7 +85,7 @@ def _ingested(
     """Ingest what is there; as long as the server is away, or another writes, try it again."""
     is_told = False
     while True:
-        there = [root for root in roots if root.exists()]
+        there = [root for root in roots if os.path.exists(root)]  # noqa: PTH110 - never raises
         try:
             report = ingest(there) if there else IngestReport()
         except RagkitError as error:
@@ -152,8 +152,8 @@ def _changes(roots: Sequence[Path], index: Path, notify: Callable[[str], None]) 
     Of a file its folder is watched: editors put a new file in its place.
     """
     changed = Event()
-    folders = [root for root in roots if root.is_dir()]
-    files = [root for root in roots if root.is_file()]
+    folders = [root for root in roots if os.path.isdir(root)]  # noqa: PTH112 - never raises
+    files = [root for root in roots if os.path.isfile(root)]  # noqa: PTH113
     counts = _Counts(folders, files, index)
     groups = ((folders, True), ([*{file.parent for file in files}], False))
     followers = [

@@ -17,10 +17,13 @@ from ragkit import Rag
 from ragkit.catalog import FORMAT, Catalog
 from ragkit.errors import IndexLockedError, IndexWriteError
 from ragkit.index.folder import find
+from ragkit.index.roots import require
+from ragkit.index.survey import survey
 from tests.embedders import HashingEmbedder
 from tests.rights import NOBODY, no_file_larger_than, read_only
 from tests.test_cli import RAGKIT, Terminal, here, indexed, ragkit
 from tests.test_ingest import write
+from tests.test_walk import as_anybody
 
 __all__ = ["here", "indexed", "ragkit"]  # fixtures
 
@@ -263,6 +266,41 @@ def test_an_index_that_is_deleted_while_it_is_open(tmp_path: Path) -> None:
         assert rag.ingest(docs).new == 300
 
 
+def test_what_may_not_be_looked_at_costs_itself_and_nothing_is_dropped(open_to_all: Path) -> None:
+    sub = write(open_to_all / "docs/sub", model="A zebra.")
+    with Rag(open_to_all / ".ragkit", embedder=HashingEmbedder()) as rag:
+        rag.ingest(open_to_all / "docs", sub)
+        (open_to_all / "docs").chmod(0)
+        reader = rag.reader()
+        try:
+            with as_anybody():
+                require([sub])
+                found = survey(
+                    reader.index,
+                    [sub / "model.md", sub],
+                    stored=reader.index.stored_path,
+                    prune=True,
+                )
+                assert rag.freshness("docs/sub/model.md") == "gone"
+        finally:
+            (open_to_all / "docs").chmod(0o755)
+        assert (found.vanished, found.pruned) == ((), ())
+        assert {f.path: f.reason for f in found.failed} == dict.fromkeys(
+            ("docs/sub/model.md", "docs/sub"), "cannot be looked at: Permission denied"
+        )
+
+
+def test_names_that_no_system_has(indexed: Path, ragkit: Terminal) -> None:
+    long = "n" * 300
+    for command, code, told in (
+        (["ingest", long], 2, "no such file or folder"),
+        (["search", "bridge", "--index", long], 8, "cannot look into"),
+        (["export", "--jsonl", long], 8, "cannot write to"),
+    ):
+        found, _, err = ragkit(*command)
+        assert (found, told in err, "hint: " in err) == (code, True, True)
+
+
 def test_search_files_that_vanish_while_they_are_open(tmp_path: Path) -> None:
     docs = write(tmp_path / "docs", bridge="The bridge was opened by the mayor.")
     with (
@@ -452,6 +490,10 @@ def test_an_index_that_may_not_be_read_is_told(open_to_all: Path) -> None:
         if is_root:
             os.seteuid(0)
         index.chmod(0o755)
+    closed = open_to_all / "closed"
+    closed.mkdir(mode=0)
+    with as_anybody(), pytest.raises(IndexWriteError, match="cannot look into"):
+        Rag(closed / ".ragkit").status()
     above = open_to_all / "below/it"
     above.mkdir(parents=True)
     index.chmod(0)

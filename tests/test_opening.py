@@ -107,6 +107,10 @@ def test_a_changed_file_is_opened_where_the_passage_stands_now(
     assert "the passage is no longer in its text" in ragkit("open", "1")[2]
     assert programs.told() == ["-g", f"{model}:1"]
     model.unlink()
+    os.mkfifo(model)  # which is not waited for
+    assert "docs/model.md is no longer there" in ragkit("open", "1")[2]
+    model.unlink()
+    model.mkdir()
     assert "docs/model.md is no longer there" in ragkit("open", "1")[2]
 
 

@@ -38,7 +38,7 @@ def is_there(folder: Path) -> bool:
     """
     try:
         return (folder / FILE).is_file()
-    except PermissionError as error:
+    except OSError as error:  # also of a name that is too long
         raise IndexWriteError(
             f"cannot look into {folder}: {error.strerror}",
             hint="mend its permissions, or name another index with --index FOLDER",

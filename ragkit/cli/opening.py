@@ -100,9 +100,10 @@ def _on_disk(rag: Rag, stored: str) -> Path:
             hint=f"ragkit show {name(rag, stored)}",
         )
     path, inside = rag.file(stored)
-    if not path.exists():
+    if not (os.path.isfile(path) and os.access(path, os.R_OK)):  # noqa: PTH113 - never raises
         raise NoSuchPathError(
-            f"{name(rag, stored)} is no longer there", hint=f"ragkit show {name(rag, stored)}"
+            f"{name(rag, stored)} is no longer there, or cannot be read",
+            hint=f"ragkit show {name(rag, stored)}",
         )
     if not inside:
         return path
@@ -129,7 +130,7 @@ def _command(path: Path, span: Span, page: int | None, named: str) -> tuple[list
 
     if page is not None:
         return viewer(path, f"{path.as_uri()}#page={page}", page, named=named), None
-    begins = beginning(str(path), LOOKED_AT) if path.is_file() else b""
+    begins = beginning(str(path), LOOKED_AT)
     is_page = path.suffix.lower() in (".html", ".htm", ".xhtml")
     if not is_page and is_text(begins):
         line = line_of(path.read_bytes(), span)

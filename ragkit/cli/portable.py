@@ -49,11 +49,11 @@ def export(file: str, jsonl: bool, index: str | None, as_json: bool) -> None:
 
 def _write_lines(lines: Callable[[], Iterator[str]], file: Path) -> int:
     """Write lines to a new file; it has its name once it is whole."""
-    if file.exists():
-        raise ConfigError(f"{file} is there already", hint="name another file")
     unfinished = file.with_name(f".{file.name}.unfinished")
     count = 0
     try:
+        if file.exists():
+            raise ConfigError(f"{file} is there already", hint="name another file")
         with unfinished.open("w", encoding="utf-8", newline="\n") as opened:
             for line in lines():
                 opened.write(line + "\n")

@@ -188,7 +188,7 @@ def _file(index: str | None) -> Path:
             )
         return file
     folder = Path(index)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # noqa: PTH112 - never raises
         raise IndexMissingError(
             f"no index at {index}", hint=f"ragkit ingest FOLDER --index {index}"
         )

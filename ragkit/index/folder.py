@@ -332,8 +332,9 @@ def require_folder(folder: Path) -> None:
 
     Raises:
         IndexMissingError: it is one.
+        IndexWriteError: it may not be looked at.
     """
-    if folder.is_file():
+    if not is_there(folder) and folder.is_file():
         raise IndexMissingError(
             f"{folder} is a file, not the folder of an index",
             hint="name the folder of an index, or a new one, with --index FOLDER",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ragkit.catalog import INSIDE, digest_of, holders, is_by_name, stale
@@ -45,9 +46,9 @@ def file_of(index: Index, path: str) -> tuple[Path, str]:
     Of a member of an archive that is the archive, and the member's own path.
     """
     file = index.full_path(path)
-    if not file.exists():
+    if not os.path.exists(file):  # noqa: PTH110 - never raises
         for outer in holders(path):
-            if (holder := index.full_path(outer)).is_file():
+            if os.path.isfile(holder := index.full_path(outer)):  # noqa: PTH113
                 return holder, path[len(outer) + len(INSIDE) :]
     return file, ""
 

@@ -8,6 +8,7 @@ from ragkit.catalog import is_by_name, is_outdated, is_there, renew, roots_of, s
 from ragkit.errors import IndexStaleError
 from ragkit.index.folder import RENEWED
 from ragkit.index.given import PIPED
+from ragkit.index.roots import exists
 
 
 def renew_if_outdated(folder: Path) -> int | None:
@@ -26,7 +27,7 @@ def renew_if_outdated(folder: Path) -> int | None:
     if not is_there(folder) or not is_outdated(folder):
         return None
     for root in roots_of(folder):
-        if not (is_by_name(root) or (folder.parent / root).exists()):
+        if not (is_by_name(root) or exists(folder.parent / root)):
             raise IndexStaleError(
                 f"the index at {folder} has an older format, and {root}, which would be read"
                 " again, is not there",

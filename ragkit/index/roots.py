@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +11,19 @@ from ragkit.catalog import holders, is_by_name
 from ragkit.errors import ConfigError, NoSuchPathError, NothingFoundError
 from ragkit.index.folder import RENEWED, Index
 from ragkit.loading.members import as_text
+
+
+def exists(root: Path) -> bool:
+    """Say whether a root is there; one that may not be looked at counts as there.
+
+    What lies below it is not to be dropped, and that it cannot be read is told by a walk.
+    """
+    try:
+        return root.exists()
+    except PermissionError:
+        return True
+    except OSError:  # no system has such a name
+        return False
 
 
 def require(
@@ -32,7 +46,7 @@ def require(
                 f"{shown} is not UTF-8, so that it cannot be kept as what to ingest",
                 hint="name the folder that it lies in: what is in there is read",
             )
-        if root.exists():
+        if exists(root):
             continue
         count = held(root)
         if not count:
@@ -50,9 +64,9 @@ def on_disk(path: Path) -> Path:
     >>> on_disk(Path("docs/a.md")).as_posix()
     'docs/a.md'
     """
-    if not path.exists():
+    if not exists(path):
         for holder in map(Path, holders(path.as_posix())):
-            if holder.is_file():
+            if os.path.isfile(holder):  # noqa: PTH113 - never raises
                 return holder
     return path
 

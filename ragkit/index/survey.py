@@ -14,6 +14,7 @@ from pathlib import Path
 from ragkit.catalog import Source, above, below, holders, is_below, is_by_name
 from ragkit.index.before import Before
 from ragkit.index.folder import Index
+from ragkit.index.roots import exists
 from ragkit.loading.members import as_text
 from ragkit.loading.own import BUILT_IN, OWN, Loaders
 from ragkit.loading.patterns import ALL, EXCLUDED, NOT_INCLUDED, Choice
@@ -97,11 +98,11 @@ def survey(
     )
     bare: list[str] = []  # roots that are empty: it may be a disk that is not mounted
     for root in roots:
-        if root.exists():
+        if exists(root):
             (look.walked if look.below(root) else bare).append(stored(root))
     walked = look.walked
     mine = [stored(root) for root in roots]
-    missing = {path for path, root in zip(mine, roots, strict=True) if not root.exists()}
+    missing = {path for path, root in zip(mine, roots, strict=True) if not exists(root)}
     # Below a root that is there and not empty, a root that is missing was merely deleted.
     lies_below = look.lies_below
     deleted = {path for path in missing if any(lies_below(path, root) for root in walked)}

@@ -84,8 +84,13 @@ def walk(root: Path, choice: Choice = ALL) -> Iterator[Found | Skipped | Failure
     looked at. Names that are no UTF-8 have each other byte as Python has it, a lone surrogate.
     """
     path = os.fspath(root)
-    if not root.is_dir():
-        yield _found(path, os.stat(path)) or Skipped(path, "not a regular file")
+    try:
+        state = os.stat(path)
+    except PermissionError as error:
+        yield Failure(path, "read", f"cannot be looked at: {error.strerror}", permanent=False)
+        return
+    if not stat.S_ISDIR(state.st_mode):
+        yield _found(path, state) or Skipped(path, "not a regular file")
         return
     rules: list[_Rules] = []
     for folder in _folders_above(root):
