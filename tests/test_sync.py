@@ -175,6 +175,19 @@ def test_files_may_swap_and_pass_on_their_texts(rag: Rag, docs: Path) -> None:
     assert not rag.check()
 
 
+def test_files_of_one_size_and_time_may_swap(rag: Rag, docs: Path) -> None:
+    write(docs, one="A zebra.", two="A camel.")  # as an archive unpacks them: of one time
+    rag.ingest(docs)
+    for old, new in (("one", "way"), ("two", "one"), ("way", "two")):
+        (docs / f"{old}.md").rename(docs / f"{new}.md")
+    assert rag.freshness("docs/one.md") == "changed"
+    assert counts(rag.ingest(docs)) == (0, 2, 2, 0, 0)
+    assert rag.text(docs / "one.md") == "A camel."
+    (docs / "one.md").chmod(0o600)
+    assert (rag.freshness("docs/one.md"), counts(rag.ingest(docs))) == ("", (0, 0, 4, 0, 0))
+    assert rag.ingest(docs).read == 0
+
+
 def test_many_texts_may_pass_on_at_once(rag: Rag, tmp_path: Path) -> None:
     docs = write(tmp_path / "docs", **{f"n{i:03}": f"number{i}" for i in range(300)})
     rag.ingest(docs)

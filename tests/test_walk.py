@@ -60,7 +60,8 @@ def test_files_come_sorted_whatever_they_are(tmp_path: Path) -> None:
 def test_size_and_time_are_those_of_the_file(tmp_path: Path) -> None:
     write(tmp_path, "a.txt", text="twelve bytes")
     state = (tmp_path / "a.txt").stat()
-    expected = [Found(str(tmp_path / "a.txt"), 12, state.st_mtime_ns)]
+    path = str(tmp_path / "a.txt")
+    expected = [Found(path, 12, state.st_mtime_ns, changed_ns=state.st_ctime_ns)]
     assert list(walk(tmp_path)) == list(walk(tmp_path / "a.txt")) == expected
 
 

@@ -25,7 +25,7 @@ from ragkit.catalog.database import FILE, FORMAT, UNFINISHED, digest_of, is_mark
 from ragkit.catalog.failures import UNKNOWN, stale
 from ragkit.catalog.ledger import CacheRecord
 from ragkit.catalog.logs import is_cut_short
-from ragkit.catalog.paths import INSIDE, above, below, holders, is_below, is_by_name
+from ragkit.catalog.paths import INSIDE, above, below, holders, is_below, is_by_name, stored_path
 from ragkit.catalog.replacing import is_outdated, renew, roots_of, sources_of
 from ragkit.catalog.rows import Content, Source, StoredChunk
 
@@ -54,4 +54,5 @@ __all__ = [
     "roots_of",
     "sources_of",
     "stale",
+    "stored_path",
 ]

@@ -7,8 +7,10 @@ the web, has its address: no path of a file has "//" in it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from pathlib import PurePosixPath
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
 
 INSIDE = "!/"
 BY_NAME = "://"
@@ -69,3 +71,30 @@ def below(path: str, folder: str) -> str:
     ('a/b.md', 'a/b.md', 'a.md')
     """
     return path if folder == "." else path[len(folder) :].removeprefix("/")
+
+
+def stored_path(path: str | Path, base: Path) -> str:
+    """Return ``path`` relative to ``base`` where it lies below it, else absolute; links are kept.
+
+    The base may be reached by a link: then what lies below the folder that is meant does, too.
+
+    >>> stored_path(Path("/kb/docs/../a.md"), Path("/kb")), stored_path(Path("/b"), Path("/kb"))
+    ('a.md', '/b')
+    """
+    # On plain strings: a walk asks for thousands.
+    if is_by_name(path := os.fspath(path)):
+        return path
+    absolute = os.path.abspath(path)  # noqa: PTH100
+    for here, folder in _as_text(base):
+        if absolute == here:
+            return "."
+        if absolute.startswith(folder):
+            return absolute.removeprefix(folder).replace(os.sep, "/")
+    return absolute.replace(os.sep, "/")
+
+
+@lru_cache(maxsize=8)
+def _as_text(base: Path) -> list[tuple[str, str]]:
+    """Return a folder's paths, as given and without links, each with how those below it begin."""
+    paths = dict.fromkeys((os.fspath(base), os.path.realpath(base)))
+    return [(path, os.path.join(path, "")) for path in paths]  # noqa: PTH118

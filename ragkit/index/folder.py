@@ -7,12 +7,20 @@ import re
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from ragkit.catalog import FILE, UNFINISHED, Catalog, is_below, is_by_name, is_cut_short, is_there
+from ragkit.catalog import (
+    FILE,
+    UNFINISHED,
+    Catalog,
+    is_below,
+    is_by_name,
+    is_cut_short,
+    is_there,
+    stored_path,
+)
 from ragkit.errors import (
     ConfigError,
     IndexMissingError,
@@ -381,30 +389,3 @@ def bytes_in(folder: Path) -> int:
             with suppress(FileNotFoundError):
                 total += 0 if name.endswith("-shm") else Path(place, name).stat().st_size
     return total
-
-
-def stored_path(path: str | Path, base: Path) -> str:
-    """Return ``path`` relative to ``base`` where it lies below it, else absolute; links are kept.
-
-    The base may be reached by a link: then what lies below the folder that is meant does, too.
-
-    >>> stored_path(Path("/kb/docs/../a.md"), Path("/kb")), stored_path(Path("/b"), Path("/kb"))
-    ('a.md', '/b')
-    """
-    # On plain strings: a walk asks for thousands.
-    if is_by_name(path := os.fspath(path)):
-        return path
-    absolute = os.path.abspath(path)  # noqa: PTH100
-    for here, folder in _as_text(base):
-        if absolute == here:
-            return "."
-        if absolute.startswith(folder):
-            return absolute.removeprefix(folder).replace(os.sep, "/")
-    return absolute.replace(os.sep, "/")
-
-
-@lru_cache(maxsize=8)
-def _as_text(base: Path) -> list[tuple[str, str]]:
-    """Return a folder's paths, as given and without links, each with how those below it begin."""
-    paths = dict.fromkeys((os.fspath(base), os.path.realpath(base)))
-    return [(path, os.path.join(path, "")) for path in paths]  # noqa: PTH118

@@ -31,7 +31,8 @@ def freshness(index: Index, path: str) -> str:
         is_same = state.st_mtime_ns == known.mtime_ns
         if not inside:
             is_same = state.st_size == known.size and (
-                is_same or digest_of(file.read_bytes()) == known.digest
+                (is_same and state.st_ctime_ns <= known.seen_ns)
+                or digest_of(file.read_bytes()) == known.digest
             )
     except OSError:
         return GONE

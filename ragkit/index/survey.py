@@ -361,4 +361,5 @@ def _same(found: Found, known: Source, *, tick_ns: int) -> bool:
         found.size == known.size
         and found.mtime_ns == known.mtime_ns
         and found.mtime_ns + tick_ns < known.seen_ns
+        and found.changed_ns <= known.seen_ns  # else it may be another, with the times of the first
     )

@@ -54,6 +54,7 @@ class Found:
     mtime_ns: int
     name: str = ""  # its stored path, where that does not follow from ``path``
     held: Held | None = None
+    changed_ns: int = 0  # when it last became what it is, by a new name or owner too
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +194,9 @@ def _judged(
 
 
 def _found(path: str, state: os.stat_result) -> Found | None:
-    return Found(path, state.st_size, state.st_mtime_ns) if stat.S_ISREG(state.st_mode) else None
+    if not stat.S_ISREG(state.st_mode):
+        return None
+    return Found(path, state.st_size, state.st_mtime_ns, changed_ns=state.st_ctime_ns)
 
 
 def _folders_above(root: Path) -> list[str]:

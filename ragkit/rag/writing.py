@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ragkit.catalog import is_by_name, is_outdated, is_there
+from ragkit.catalog import is_by_name, is_outdated, is_there, stored_path
 from ragkit.config import Settings
 from ragkit.errors import ConfigError, IndexMissingError, IndexStaleError
 from ragkit.index import folder as folders
@@ -159,7 +159,7 @@ class Writing:
         chosen = None
         if not exists:
             is_bare = not folder.exists()  # else there may be a lock in it, which is no document
-            stored = partial(folders.stored_path, base=folder.parent)
+            stored = partial(stored_path, base=folder.parent)
             found = survey(None, roots, stored=stored, loaders=self._loaders, choice=choice)
             if not (
                 found.fresh or found.failed or named(paths) or ways.get("piped")
@@ -272,7 +272,7 @@ class Writing:
         roots = self.roots(paths, ways)
         reindex = ways.get("reindex", False)
         built = beside.begun(index) if index and reindex else None
-        stored = partial(folders.stored_path, base=self._home.parent)
+        stored = partial(stored_path, base=self._home.parent)
         cut = self.cut(index) if index else (self._settings.chunker, self._settings.chunk_tokens)
         found = survey(
             index,

@@ -59,7 +59,7 @@ def surveyed(root: Path) -> None:
     """Find all files, and hold them against an index that has none of them."""
     from functools import partial
 
-    from ragkit.index.folder import stored_path
+    from ragkit.catalog import stored_path
     from ragkit.index.survey import survey
 
     found = survey(None, [root], stored=partial(stored_path, base=root.parent))
