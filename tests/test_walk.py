@@ -150,6 +150,8 @@ def test_a_root_inside_a_repository_takes_the_rules_above_it(tmp_path: Path) -> 
     assert found(tmp_path / "repo/docs/in") == ["c.md"]
     shutil.rmtree(tmp_path / "repo/.git")
     assert found(tmp_path / "repo/docs") == ["a.md", "b.md", "in/c.md"]
+    write(tmp_path, ".ragkitignore", text="repo/docs/a.md")  # meant for ragkit, repository or not
+    assert found(tmp_path / "repo/docs") == ["b.md", "in/c.md"]
 
 
 def test_a_relative_root_is_judged_by_the_same_rules(

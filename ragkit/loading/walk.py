@@ -1,7 +1,8 @@
 """Find the files below a root, in a stable order, and say of each other one why not.
 
 Ignore files are git's own: ``.gitignore`` and ``.ragkitignore``, nested, the deeper one and the
-later line winning. Nothing is opened but those.
+later line winning. Above a root ``.gitignore`` counts within its repository, ``.ragkitignore``
+always: it is meant for ragkit, whichever folder is given. Nothing is opened but those.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from ragkit.types import Document, Failure, Skipped
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
-IGNORE_FILES = (".gitignore", ".ragkitignore")
+OWN_IGNORE_FILE = ".ragkitignore"
+IGNORE_FILES = (".gitignore", OWN_IGNORE_FILE)
 NEVER = frozenset({"node_modules", "__pycache__"})
 ENVIRONMENT = "pyvenv.cfg"  # a file in each of Python's
 CACHE = "CACHEDIR.TAG"  # by which programs mark what they can make again
@@ -94,8 +96,9 @@ def walk(root: Path, choice: Choice = ALL) -> Iterator[Found | Skipped | Failure
         yield _found(path, state) or Skipped(path, "not a regular file")
         return
     rules: list[_Rules] = []
-    for folder in _folders_above(root):
-        yield from _read_rules(folder, IGNORE_FILES, rules)
+    for folder, is_in_repository in _folders_above(root):
+        names = IGNORE_FILES if is_in_repository else (OWN_IGNORE_FILE,)
+        yield from _read_rules(folder, names, rules)
     read: set[tuple[int, int]] = set()
     links = deque([_Folder(path, rules, is_root=True)])  # the first of them is the root
     while links:
@@ -199,14 +202,14 @@ def _found(path: str, state: os.stat_result) -> Found | None:
     return Found(path, state.st_size, state.st_mtime_ns, changed_ns=state.st_ctime_ns)
 
 
-def _folders_above(root: Path) -> list[str]:
-    """Return the folders from the top of the root's git repository down to its parent."""
+def _folders_above(root: Path) -> list[tuple[str, bool]]:
+    """Return the folders above the root down to its parent, and whether its repository has them."""
     folder = os.path.abspath(root)
     above = [folder]
     while (parent := os.path.dirname(above[-1])) != above[-1]:
         above.append(parent)
     top = next((i for i, path in enumerate(above) if os.path.exists(f"{path}/.git")), 0)
-    return above[top:0:-1]
+    return [(path, i <= top) for i, path in enumerate(above)][:0:-1]
 
 
 def _read_rules(folder: str, names: Iterable[str], rules: list[_Rules]) -> Iterator[Failure]:
