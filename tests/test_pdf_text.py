@@ -15,7 +15,7 @@ from ragkit.pdf.notes_in import notes_in
 from ragkit.pdf.second import Second
 from ragkit.pdf.words import rejoined, vocabulary
 from ragkit.types import Heading
-from tests.test_pdf import no_second, paged, read, shown, stream
+from tests.test_pdf import FONT, no_second, paged, read, shown, stream
 
 __all__ = ["no_second"]  # a fixture
 
@@ -237,6 +237,15 @@ def annotated(*annotations: bytes, extra: tuple[bytes, ...] = ()) -> bytes:
         (b"<< /Subtype /Widget /FT /Btn /T (agree) /V /Off >>", ""),
         (b"<< /Subtype /Widget /FT /Btn /Ff 65536 /T (send) /V (x) >>", ""),
         (b"<< /Subtype /Widget /FT /Ch /T (towns) /V [(Rome) (Oslo)] >>", "towns: Rome, Oslo"),
+        (
+            b"<< /Subtype /Widget /FT /Ch /T (sea) /V (b) /Opt [[(a) (Aral)] [(b) (Baltic)]] >>",
+            "sea: Baltic",
+        ),
+        (
+            b"<< /Subtype /FileAttachment /FS << /F (a.txt) >> /Contents (Old) >>",
+            "Attached: a.txt Old",
+        ),
+        (b"<< /Subtype /FileAttachment /FS (b.txt) >>", "Attached: b.txt"),
         (b"<< /Subtype /Widget /FT /Tx /V (no name) >>", "no name"),
         (b"<< /Subtype /Widget /FT /Tx /T (blank) >>", ""),
         (b"<< /Subtype /Text /Contents (Check this) /T (Bo) >>", "Bo: Check this"),
@@ -283,6 +292,24 @@ def test_a_form_of_another_kind_is_told() -> None:
     form = (b"<< /Fields [] /XFA 7 0 R >>", stream(b"<xdp/>"))
     data = paged(shown("Please wait..."), catalog=b"/AcroForm 6 0 R", extra=form)
     assert read(data).notes == ("it has a form (XFA) whose own text is not read",)
+
+
+def test_what_is_attached_is_told() -> None:
+    names = b"/Names << /EmbeddedFiles << /Names [(inv.xml) 6 0 R] >> >>"
+    file = (b"<< /Type /Filespec /F (inv.xml) /EF << /F 7 0 R >> >>", stream(b"<invoice/>"))
+    document = read(paged(shown("See the file."), catalog=names, extra=file))
+    assert document.notes == ("what is attached to it is not read: inv.xml",)
+
+
+def test_a_drawing_that_cannot_be_read_names_its_page() -> None:
+    entries = (
+        b"/Type /XObject /Subtype /Form /Filter /Unheard /Resources << /Font << /F1 3 0 R >> >>"
+    )
+    drawing = stream(b"BT ET", entries)
+    data = paged(stream(b"BT /F1 12 Tf (Beside it.) Tj ET /X Do"), extra=(drawing,))
+    document = read(data.replace(b"/Resources << ", b"/Resources << /XObject << /X 6 0 R >> "))
+    assert document.text == "Beside it.\n"
+    assert document.failed_pages == ((1, "a drawing on it cannot be read"),)
 
 
 # -- properties
@@ -348,6 +375,48 @@ def test_a_text_that_nobody_can_read_is_told() -> None:
     assert "page 1 hardly legible" in document.notes[0]
     assert "'.[formats]'" in document.notes[0]
     assert document.text
+
+
+def coded(text: bytes, encoding: bytes, ordering: bytes, *, in_drawing: bool = False) -> bytes:
+    """Return a PDF with text in a font that is not embedded and does not say what its codes are."""
+    font = b"<< /Type /Font /Subtype /Type0 /BaseFont /X /Encoding /%s /DescendantFonts [6 0 R] >>"
+    inner = (
+        b"<< /Type /Font /Subtype /CIDFontType0 /BaseFont /X /CIDSystemInfo "
+        b"<< /Registry (Adobe) /Ordering (%s) /Supplement 2 >> >>" % ordering
+    )
+    drawn = b"BT /F1 12 Tf 72 700 Td <%s> Tj ET" % text.hex().encode()
+    resources = b"/Resources << /Font << /F1 3 0 R >> >>"
+    drawing = stream(drawn, b"/Type /XObject /Subtype /Form /BBox [0 0 612 792] %s" % resources)
+    data = paged(stream(b"/D Do" if in_drawing else drawn), extra=(inner, drawing))
+    data = data.replace(FONT, font % encoding)
+    if in_drawing:
+        data = data.replace(resources + b" /C", b"/Resources << /XObject << /D 7 0 R >> >> /C")
+    return data
+
+
+@pytest.mark.parametrize("in_drawing", [False, True])
+@pytest.mark.parametrize(
+    ("codec", "encoding", "ordering", "text"),
+    [
+        ("cp932", b"90msp-RKSJ-H", b"Japan1", "日本語"),
+        ("cp949", b"KSCms-UHC-H", b"Korea1", "한국어"),
+        ("big5hkscs", b"HKscs-B5-H", b"CNS1", "繁體中"), ("gbk", b"GBKp-EUC-H", b"GB1", "中文测"),
+    ],
+)  # fmt: skip
+def test_codes_that_pypdf_takes_for_others_are_read_by_the_second(
+    codec: str, encoding: bytes, ordering: bytes, text: str, in_drawing: bool
+) -> None:
+    document = read(coded(text.encode(codec), encoding, ordering, in_drawing=in_drawing))
+    assert document.text == text
+    assert document.notes == ("page 1 read by pypdfium2: pypdf made no sense of them",)
+
+
+def test_glyphs_of_which_nobody_knows_the_letters_are_told() -> None:
+    document = read(coded(b"\0+\0H\0O\0O\0R", b"Identity-H", b"Identity"))
+    assert (document.text, document.notes[0][:21]) == ("+HOOR", "page 1 hardly legible")
+    assert not read(coded("中文".encode("gbk"), b"GBK-EUC-H", b"GB1")).notes  # which pypdf knows
+    odd = paged(shown("One.")).replace(b"/Resources << ", b"/Resources << /XObject [1 0 R] ")
+    assert (read(odd).text, read(odd).notes) == ("One.", ())
 
 
 def test_what_pypdf_cannot_open_the_second_reader_may() -> None:

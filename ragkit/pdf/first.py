@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import struct
 import zlib
 from collections.abc import Callable
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from ragkit.errors import LoadError
@@ -23,10 +25,37 @@ BROKEN: tuple[type[Exception], ...] = (
     struct.error, zlib.error,
 )  # fmt: skip
 MOST_ENTRIES = 20_000  # of an outline
+FEW = 20  # names of attachments that are told
+# Encodings of many bytes that pypdf knows, or takes for what they are, UTF-16, without knowing.
+KNOWN = re.compile(
+    r"/(?:Uni(?:GB|CNS|JIS|KS)\w*-(?:UCS2|UTF16)|GB(?:pc|K)?-EUC|GBK2K|ETen(?:ms)?-B5|90ms-RKSJ)"
+    r"-(?:HW-)?[HV]"
+)
+DEEPEST = 4  # drawings in drawings, whose fonts are looked at
 
 
 class UnreadableError(Exception):
     """What pypdf cannot read; the message says why."""
+
+
+class _Complaints(logging.Handler):
+    """Counts what pypdf leaves out of a page with no more than a line in its log."""
+
+    drawings = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.drawings += "XFormObject" in str(record.msg)
+
+
+COMPLAINTS = _Complaints()
+
+
+def _hear() -> None:
+    """Take pypdf's log for ourselves: what matters of it is in the notes."""
+    log = logging.getLogger("pypdf")
+    log.setLevel(logging.WARNING)
+    log.propagate = False
+    log.addHandler(COMPLAINTS)  # once, however often it is called
 
 
 class First:
@@ -41,7 +70,7 @@ class First:
         from pypdf import PdfReader
         from pypdf.errors import DependencyError, PyPdfError
 
-        logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # what matters is in the notes
+        _hear()
         self._broken: tuple[type[Exception], ...] = (PyPdfError, DependencyError, *BROKEN)
         try:
             self._reader = PdfReader(io.BytesIO(data))
@@ -60,16 +89,36 @@ class First:
     def _pages(self) -> list[Any]:
         return list(self._reader.pages)
 
-    def text(self, number: int) -> str:
-        """Return the text of a page, from 1.
+    def text(self, number: int) -> tuple[str, str]:
+        """Return the text of a page, from 1, and what of it is missing.
 
         Raises:
             UnreadableError: it cannot be read.
         """
+        before = COMPLAINTS.drawings
         try:
-            return encodable(self._pages[number - 1].extract_text())
+            text = encodable(self._pages[number - 1].extract_text())
         except self._broken as error:
             raise UnreadableError(told(error)) from error
+        return text, "a drawing on it cannot be read" * (COMPLAINTS.drawings > before)
+
+    def is_guess(self, number: int) -> bool:
+        """Say whether text of a page is in a font of which pypdf does not know what its codes mean.
+
+        It takes them for UTF-16 then: Shift JIS comes out as other characters, none of them odd.
+        """
+        page, shown = self._pages[number - 1], []
+        try:
+            if not _has_unknown_font(page, DEEPEST):
+                return False
+
+            def see(text: str, _matrix: object, _of_text: object, font: Any, _size: object) -> None:  # noqa: ANN401
+                shown.append(bool(text.strip()) and _is_unknown(font))
+
+            page.extract_text(visitor_text=see)
+        except self._broken:
+            return False
+        return any(shown)
 
     def notes(self, number: int) -> tuple[str, str]:
         """Return what the form fields and annotations of a page say, a line each, and what not.
@@ -110,7 +159,11 @@ class First:
         fields = tried("properties", lambda: fields_of(self._reader), ())
         labels = tried("page labels", lambda: labels_of(self._reader, self.pages), ())
         outline = tried("outline", self._outline, ())
+        attached = tried("attachments", lambda: [*islice(self._reader.attachments, FEW)], [])
         notes = list(unread)
+        if attached:
+            names = ", ".join(map(line, attached))
+            notes.append(f"what is attached to it is not read: {names}")
         if len(outline) > MOST_ENTRIES:
             outline = outline[:MOST_ENTRIES]
             notes.append(f"its outline has more than {MOST_ENTRIES:,} entries: no more are read")
@@ -135,6 +188,30 @@ class First:
 
         add(self._reader.outline, 1)
         return tuple(found)
+
+
+def _has_unknown_font(holder: Any, depth: int) -> bool:  # noqa: ANN401 - a page or a drawing
+    """Say whether a page, or a drawing on it, has a font whose codes pypdf does not know."""
+    resources = _plain(holder.get("/Resources")) or {}
+    if any(map(_is_unknown, (_plain(resources.get("/Font")) or {}).values())):
+        return True
+    drawings = (_plain(resources.get("/XObject")) or {}).values() if depth else ()
+    return any(
+        _has_unknown_font(drawing, depth - 1)
+        for drawing in map(_plain, drawings)
+        if _plain(drawing.get("/Subtype")) == "/Form"
+    )
+
+
+def _is_unknown(font: Any) -> bool:  # noqa: ANN401
+    font = _plain(font)
+    if not font or _plain(font.get("/Subtype")) != "/Type0" or "/ToUnicode" in font:
+        return False
+    return not KNOWN.fullmatch(str(_plain(font.get("/Encoding"))))
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a PDF has there
+    return value.get_object() if hasattr(value, "get_object") else value
 
 
 def told(error: BaseException) -> str:

@@ -59,7 +59,7 @@ class Readers:
         text, error, notes, unread = "", "", "", ""
         if self.first:
             try:
-                text = self.first.text(number)
+                text, error = self.first.text(number)
             except UnreadableError as failed:
                 if is_of_a_cipher(failed) and not self.second:
                     raise _refusal(failed) from failed
@@ -68,11 +68,15 @@ class Readers:
                 notes, unread = self.first.notes(number)
             except UnreadableError as failed:
                 unread = f"its form fields and annotations cannot be read: {failed}"
-        doubtful = is_doubtful(text)
+        guess = self.first is not None and bool(text.strip()) and self.first.is_guess(number)
+        doubtful = guess or is_doubtful(text)
         if (doubtful or not text.strip()) and self.second:
             other = self.second.text(number)
-            whole = len("".join(other.split())) >= MOSTLY * len("".join(text.split()))
-            if other.strip() and whole and badness(other) <= min(badness(text), DOUBTFUL):
+            dense, other_dense = ("".join(one.split()) for one in (text, other))
+            whole = len(other_dense) >= MOSTLY * len(dense)
+            limit = DOUBTFUL if guess else min(badness(text), DOUBTFUL)
+            both_guess = guess and dense == other_dense
+            if other.strip() and whole and badness(other) <= limit and not both_guess:
                 return Page(number, other, SECOND, notes, unread)
         return Page(number, text, FIRST, notes, error or unread, doubtful)
 
