@@ -80,6 +80,54 @@ def row(*cells: str, attributes: str = "") -> str:
     return f"<table:table-row {attributes}>{inner}</table:table-row>"
 
 
+def test_lists_and_headings_count_on() -> None:
+    levels = "".join(
+        f'<text:LEVEL text:level="{n}" style:num-format="1" text:display-levels="{n}"/>'
+        for n in (1, 2)
+    )
+    listed = f'<text:list-style style:name="L">{levels}</text:list-style>'
+    listed = listed.replace("LEVEL", "list-level-style-number")
+    outlined = f"<text:outline-style>{levels}</text:outline-style>"
+    outlined = outlined.replace("LEVEL", "outline-level-style")
+    styles = f"<office:document-styles NAMES>{listed}{outlined}</office:document-styles>"
+
+    def items(*texts: str, on: str = "", start: str = "") -> str:
+        inner = "".join(f"<text:list-item{start}>{p(text)}</text:list-item>" for text in texts)
+        return f'<text:list text:style-name="L"{on}>{inner}</text:list>'
+
+    def h(level: int, text: str, more: str = "") -> str:
+        return f'<text:h text:outline-level="{level}"{more}>{text}</text:h>'
+
+    deeper = f"<text:list-item>{items('c', 'd')}</text:list-item></text:list>"
+    goes_on = ' text:continue-numbering="true"'
+    body = (
+        items("a", "b", on=' xml:id="one"').replace("</text:list>", deeper)
+        + p("between")
+        + items("e", on=goes_on)
+        + items("f", on=' text:continue-list="one"')
+        + items("g", start=' text:start-value="8"')
+        + h(1, "One") + h(2, "In one") + h(1, "") + h(1, "Two") + h(2, "In two")
+        + h(1, "Not counted", ' text:is-list-header="true"')
+    )  # fmt: skip
+    document = read(made("odt", body, more={"styles.xml": styles}), ".odt")
+    assert document.text == (
+        "1 a\n2 b\n  2.1 c\n  2.2 d\n\nbetween\n\n3 e\n\n4 f\n\n8 g\n\n"
+        "1 One\n\n1.1 In one\n\n2 Two\n\n2.1 In two\n\nNot counted"
+    )
+
+
+def test_older_programs_declare_types_that_are_harmless_and_forms_have_words() -> None:
+    public = '<!DOCTYPE x PUBLIC "-//OpenOffice.org//DTD Manifest 1.0//EN" "x.dtd">'
+    formula = "<math><mfrac><mi>a</mi><mi>b</mi></mfrac><annotation>a over b</annotation></math>"
+    body = '<office:forms><x label="Name" current-value="Ann"/><option label="no"/></office:forms>'
+    body += p('<draw:frame><draw:object xlink:href="Object 1"/></draw:frame>')
+    more = {
+        "META-INF/manifest.xml": f"{public}<manifest/>",
+        "Object 1/content.xml": f"{public}{formula}",
+    }
+    assert read(made("odt", body, more=more), ".odt").text == "Name: Ann\n\na over b"
+
+
 def test_tables_notes_comments_and_deletions() -> None:
     note = "<text:note><text:note-citation>1</text:note-citation><text:note-body>" + p("A note.")
     note += "</text:note-body></text:note>"

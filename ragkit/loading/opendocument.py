@@ -15,7 +15,7 @@ from ragkit.types import Document
 
 KINDS = {"odt": "a text document", "ods": "a workbook", "odp": "a presentation"}
 SKIPPED = frozenset(
-    "forms sequence-decls variable-decls user-field-decls dde-connection-decls scripts title desc "
+    "sequence-decls variable-decls user-field-decls dde-connection-decls scripts title desc "
     "font-face-decls soft-page-break settings".split()
 )
 BLOCKS = frozenset("p h list table section index-body".split())
@@ -27,6 +27,8 @@ FORMS = {
     "i": "lowerRoman",
     "I": "upperRoman",
 }
+OUTLINE = "/outline"  # the list that numbers headings; no style can be called so
+NO_CONTROLS = ("hidden", "property", "list-property", "list-value", "option", "item", "column")
 RUNNING = ("header", "footer", "date-time", "page-number")
 FIELDS = {
     "initial-creator": "author", "creator": "author", "date": "date", "creation-date": "created",
@@ -63,6 +65,9 @@ class Reader:
             self.lists = {value(one, "name"): one for one in each(self.common, "list-style")} | (
                 self.lists
             )
+            for one in each(self.common, "outline-style"):
+                self.lists[OUTLINE] = one
+        self.counts: dict[str, dict[int, int]] = {OUTLINE: {}}  # of lists that may go on
         self.waiting: list[Element] = []  # boxes of text beside the paragraph in hand
         self.asides: list[str] = []  # notes and comments on it
 
@@ -162,8 +167,18 @@ class Reader:
         if name in ("p", "h"):
             self.paragraph(block, name)
         elif name == "list":
-            self.list(block, 0, value(block, "style-name"), {})
+            style, before = value(block, "style-name"), value(block, "continue-list")
+            if value(block, "continue-numbering") == "true":
+                before = style
+            counts = self.counts.get(before, {}) if before else {}
+            self.counts[style] = self.counts[value(block, "id", style)] = counts
+            self.list(block, 0, style, counts)
             self.writer.end()
+        elif name == "forms":
+            for one in block.iter():
+                if local(one.tag) not in NO_CONTROLS:
+                    said = value(one, "current-value") or value(one, "value")
+                    self.writer.block(": ".join(filter(None, (value(one, "label"), said))))
         elif name == "table":
             self.writer.end()
             for row in table_rows(block):
@@ -180,13 +195,16 @@ class Reader:
             self.blocks(block)
 
     def paragraph(self, paragraph: Element, name: str) -> None:
-        """Write a paragraph, or a heading."""
-        level = 0
+        """Write a paragraph, or a heading with its number."""
+        level, mark = 0, ""
+        text = "".join(self.inline(paragraph)).strip(" ")
         if name == "h":
             level = whole(value(paragraph, "outline-level"), 1, digits=2)
+            if text and value(paragraph, "is-list-header") != "true":
+                mark = self.mark(OUTLINE, level - 1, self.counts[OUTLINE], no="")
         elif self.is_title(value(paragraph, "style-name")):
             level = 1
-        self.writer.block("".join(self.inline(paragraph)).strip(" "), heading=level)
+        self.writer.block(mark + text, heading=level)
         self.told()
 
     def is_title(self, style: str) -> bool:
@@ -269,7 +287,8 @@ class Reader:
         if root is None:
             self.writer.lost["embedded file| is left out"] += 1
         elif local(root.tag) == "math":
-            self.asides.append("".join(words(root).split()))
+            as_typed = next(each(root, "annotation"), None)  # in the words of LibreOffice
+            self.asides.append(words(as_typed) or "".join(words(root).split()))
         else:
             self.waiting.extend(root)
 
@@ -294,12 +313,17 @@ class Reader:
 
     def list(self, items: Element, depth: int, style: str, counts: dict[int, int]) -> None:
         """Write a list's items, a line each, with the numbers that are seen."""
-        counts.pop(depth, None)
         for item in items:
-            mark = "" if local(item.tag) == "list-header" else self.mark(style, depth, counts)
+            is_item = any(local(block.tag) in ("p", "h") for block in item)
+            is_item = is_item and local(item.tag) != "list-header"
+            if (start := whole(value(item, "start-value"), -1, digits=5)) >= 0:
+                counts[depth] = start - 1
+            mark = self.mark(style, depth, counts) if is_item else ""
             for block in item:
                 name = local(block.tag)
                 if name == "list":
+                    if value(block, "continue-numbering") != "true":
+                        counts.pop(depth + 1, None)
                     self.list(block, depth + 1, value(block, "style-name") or style, counts)
                 elif name == "h":  # a heading that is numbered by a list
                     self.paragraph(block, name)
@@ -313,21 +337,29 @@ class Reader:
                 else:
                     self.block(block)
 
-    def mark(self, style: str, depth: int, counts: dict[int, int]) -> str:
-        """Return what stands before an item of a list."""
-        for level in self.lists.get(style, ()):
-            if value(level, "level") == str(depth + 1) and local(level.tag).endswith(
-                "style-number"
-            ):
-                first = whole(value(level, "start-value"), 1)
-                counts[depth] = counts.get(depth, first - 1) + 1
-                form = FORMS.get(value(level, "num-format"), "")
-                number = written(counts[depth], form) if form else ""
-                return (
-                    f"{value(level, 'num-prefix')}{number}{value(level, 'num-suffix')}".strip()
-                    + (" " if number else "")
-                )
-        return "- "
+    def mark(self, style: str, depth: int, counts: dict[int, int], no: str = "- ") -> str:
+        """Return what stands before an item of a list, ``no`` if it has no number."""
+        levels = {whole(value(one, "level"), 0, digits=5): one for one in self.lists.get(style, ())}
+        level = levels.get(depth + 1)
+        if level is None or local(level.tag) not in (
+            "list-level-style-number",
+            "outline-level-style",
+        ):
+            return no
+        counts[depth] = counts.get(depth, whole(value(level, "start-value"), 1, digits=5) - 1) + 1
+        for deeper in [deep for deep in counts if deep > depth]:
+            del counts[deeper]
+        form = FORMS.get(value(level, "num-format"), "")
+        first = max(depth + 1 - whole(value(level, "display-levels"), 1, digits=5), 0)
+        numbers = [
+            written(counts.get(at, 1), FORMS.get(value(levels[at + 1], "num-format"), form))
+            for at in range(first, depth + 1)
+            if form and at + 1 in levels
+        ]
+        said = (
+            f"{value(level, 'num-prefix')}{'.'.join(numbers)}{value(level, 'num-suffix')}".strip()
+        )
+        return said + " " * bool(numbers)
 
 
 def _folded(text: str | None) -> str:

@@ -31,11 +31,16 @@ class _Begun(Exception):  # noqa: N818 - the first element is reached, which is 
 def refuse_declarations(stream: IO[bytes], name: str) -> None:
     """Read until the first element; behind it nothing can be declared any more.
 
+    A public document type that declares nothing itself, as older programs write, is harmless: what
+    it leads to is never fetched.
+
     Raises:
         LoadError: a document type is declared, or this is no XML.
     """
 
-    def declared(*_: object) -> None:
+    def declared(_: str, __: str | None, public: str | None, declares: int) -> None:
+        if public and not declares:
+            return
         raise LoadError(
             f"{name} declares a document type, which could hold entities: it is not read",
             stage="parse",

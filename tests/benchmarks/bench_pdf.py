@@ -155,7 +155,8 @@ def main(count: int = 30, pages: int = 20, repeats: int = 5) -> None:
 
 
 def _all(reader: First | Second) -> str:
-    return "\n".join(reader.text(number) for number in range(1, reader.pages + 1))
+    texts = map(reader.text, range(1, reader.pages + 1))
+    return "\n".join(text if isinstance(text, str) else text[0] for text in texts)
 
 
 if __name__ == "__main__":
