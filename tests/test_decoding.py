@@ -216,6 +216,12 @@ def test_escapes_that_switch_character_sets_are_followed(
     assert decode(text.encode(encoding)) == (text, (f"read as {told}, by its escapes",))
 
 
+def test_escapes_switch_to_signs_that_windows_added() -> None:
+    data = b"No. \x1b$B-!5D\r\n\x1b(IC=D\x1b(B end"
+    told = "read as iso2022_jp, as Windows writes it, by its escapes"
+    assert decode(data) == ("No. ①議\r\nﾃｽﾄ end", (told,))
+
+
 @pytest.mark.parametrize(
     "text", ["colours \x1b[31mred\x1b[0m", "\x1b$B is an escape", "é \x1b$B0l"]
 )

@@ -50,6 +50,7 @@ PAGE = b"<!-- saved --><!DOCTYPE html><title>Bridge</title><p>The bridge."
         (b"1\r\n00:00:01,000 --> 00:00:02,000\r\nHello", "srt"),
         (MAIL, "eml"),
         (MAIL.replace(b"\n", b"\r\n"), "eml"),
+        (b"MIME-Version: 1.0\nContent-Type: multipart/related; boundary=a\n\n--a\n", "eml"),
         (b"From ann@a.example Thu Nov 26 10:00:00 2026\n" + MAIL, "mbox"),
         (b"From: Ann\nTo: Bob\n\nA poem.", ""),
         (b"From: here to there\nDate: today\nTo: all\nis no header\n", ""),

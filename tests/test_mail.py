@@ -56,6 +56,10 @@ def test_headers_are_text_and_fields() -> None:
         ("gb2312", "gb18030", "base64"),
         ("koi8-r", "koi8_r", "8bit"),
         ("us-ascii", "utf-8", "8bit"),
+        ("windows-874", "cp874", "8bit"),
+        ("utf-8*en", "utf-8", "8bit"),
+        ("utf-7", "utf-7", "7bit"),
+        ("x-unheard", "utf-8", "8bit"),
         ("no-such", "utf-8", "8bit"),
         ("hex", "utf-8", "8bit"),
         ("idna", "utf-8", "8bit"),
@@ -63,7 +67,8 @@ def test_headers_are_text_and_fields() -> None:
     ],
 )
 def test_charsets_and_encodings(header: str, charset: str, encoding: str) -> None:
-    text = {"cp1252": "café", "koi8_r": "Модель в памяти"}.get(charset, "模型 café in the memory")
+    known = {"cp1252": "café", "koi8_r": "Модель в памяти", "cp874": "สวัสดี"}
+    text = known.get(charset, "模型 café in the memory")
     content = text.encode(charset)
     if encoding == "base64":
         content = base64.encodebytes(content)
@@ -72,6 +77,24 @@ def test_charsets_and_encodings(header: str, charset: str, encoding: str) -> Non
     kind = f"Content-Type: text/plain; charset={header}\r\n" if header else ""
     data = f"From: a\r\n{kind}Content-Transfer-Encoding: {encoding}\r\n\r\n".encode() + content
     assert read(data).text.rstrip() == f"From: a\n\n{text}"
+
+
+@pytest.mark.parametrize(
+    ("charset", "encoded"), [("iso-2022-jp", b"\x1b$B-!\x1b(B"), ("x-sjis", "①".encode("cp932"))]
+)
+def test_headers_in_encodings_that_the_library_does_not_know(charset: str, encoded: bytes) -> None:
+    word = f"=?{charset}?B?{base64.b64encode(encoded).decode()}?="
+    assert read(f"From: a\nSubject: No. {word}\n\nx").title == "No. ①"
+
+
+def test_a_page_among_its_pictures_says_its_encoding_and_counts_as_a_form() -> None:
+    page = f'<meta charset="windows-1251"><p>{"Чай подан. " * 9}'.encode("cp1251")
+    parts = (b"--a\n\nA page.\n--a\nContent-Type: multipart/related; boundary=b\n\n--b\n"
+             b"Content-Type: text/html\n\n" + page + b"\n--b--\n--a--\n")  # fmt: skip
+    data = b"From: a\nContent-Type: multipart/alternative; boundary=a\n\n" + parts
+    document = read(data)
+    assert "Чай подан." in document.text
+    assert "A page." not in document.text
 
 
 def test_of_several_forms_one_is_read() -> None:

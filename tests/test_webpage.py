@@ -136,3 +136,19 @@ def test_what_is_never_closed_is_told_and_choices_are_words() -> None:
     assert document.notes == ("<noscript> is never closed: all behind it is left out",)
     page = read("<select><option>Red</option><option>Green</option></select><button>Go</button>")
     assert page.text.split() == ["Red", "Green", "Go"]
+
+
+@pytest.mark.parametrize(
+    ("head", "suffix", "codec", "text"),
+    [
+        ('<meta charset="windows-874">', ".html", "cp874", "สวัสดีชาวโลก"),
+        ('<?xml version="1.0" encoding="windows-1251"?><html>', ".xhtml", "cp1251", "Да"),
+        ('<?xml version="1.0" encoding="windows-1251"?>', ".xml", "cp1251", "<a>Да</a>"),
+    ],
+)
+def test_what_a_page_or_xml_says_of_its_encoding_is_believed(
+    head: str, suffix: str, codec: str, text: str
+) -> None:
+    document = load(f"{head}{text}".encode(codec), suffix=suffix)
+    assert document.text.endswith(text)
+    assert document.notes == ()

@@ -48,6 +48,8 @@ KANA_SHARE = 0.15  # of the characters that are not ASCII; Chinese and Korean ha
 # Escapes that switch the character set; what has one is ASCII throughout.
 ISO2022 = re.compile(rb"\x1b\$(?:[@AB]|[()][@-D])")
 ESCAPED = ("iso2022_jp_2", "iso2022_jp_ext", "iso2022_jp_2004", "iso2022_kr")
+PIECE = re.compile(rb"(?:\x1b(\$[@B]|\([BJI]))?([^\x1b]*)")
+TWO_BYTES = re.compile(rb"(?:[\x21-\x7e]{2})*+[\r\n]*")
 HEBREW = re.compile("[א-ת\u05b0-\u05c4]")
 FINAL = re.compile(r"[ךםןףץ](?![א-ת])")  # letters that only end words
 MISPLACED = re.compile(r"[ךםןףץ](?=[א-ת])|(?<=[a-zA-Z])[א-ת]|[א-ת](?=[a-zA-Z])")
@@ -197,7 +199,34 @@ def _switching(data: bytes) -> tuple[str, tuple[str, ...]] | None:
             text = data.decode(encoding)
             if data.isascii() and not text.isascii():
                 return text, (f"read as {encoding}, by its escapes",)
+    with suppress(UnicodeDecodeError):
+        text = _of_windows(data) if data.isascii() else ""
+        if not text.isascii():
+            return text, ("read as iso2022_jp, as Windows writes it, by its escapes",)
     return None
+
+
+def _of_windows(data: bytes) -> str:
+    """Return text in ISO-2022-JP with signs that Windows added, such as "①"; "" if it is none.
+
+    No codec of Python's has these: each pair of bytes is put where Shift JIS has it.
+    """
+    found = []
+    for mode, plain in PIECE.findall(data):
+        if mode.startswith(b"$"):
+            if not TWO_BYTES.fullmatch(plain):
+                return ""
+            text = plain.rstrip(b"\r\n")
+            for row, cell in zip(text[::2], text[1::2], strict=True):
+                is_odd = row % 2
+                high = (row + 1) // 2 + (0x70 if row < 0x5F else 0xB0)
+                found.append(bytes((high, cell + (0x1F + (cell >= 0x60) if is_odd else 0x7E))))
+            found.append(plain[len(text) :])
+        elif mode == b"(I":
+            found.append(bytes(byte | 0x80 if 0x21 <= byte <= 0x5F else byte for byte in plain))
+        else:
+            found.append(plain)
+    return b"".join(found).decode("cp932")
 
 
 def _guess(data: bytes) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
 from ragkit.errors import LoadError
-from ragkit.loading.decoding import decode
+from ragkit.loading.declared import decode_page
 from ragkit.loading.packed import Packed
 from ragkit.loading.webpage import webpage
 from ragkit.loading.writing import Writer, counted
@@ -157,7 +157,7 @@ def _chapter(
     package: Packed, name: str, titles: dict[str, tuple[int, str]], writer: Writer
 ) -> None:
     """Write a chapter below its title, which is its first heading, or stands over all of them."""
-    text, notes = decode(package.read(name))
+    text, notes = decode_page(package.read(name))
     page = webpage(text, notes)
     writer.notes += [f"{posixpath.basename(name)}: {note}" for note in page.notes]
     level, title = titles.get(name, (1, "" if page.headings else page.title))

@@ -8,7 +8,6 @@ otherwise (``kinds``).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
@@ -57,12 +56,23 @@ def _plain(kind: str) -> Callable[[bytes], Document]:
 
 
 def _page(data: bytes) -> Document:
-    return _in("webpage")(*_decode_page(data))
+    from ragkit.loading.declared import decode_page
+    from ragkit.loading.webpage import webpage
+
+    return webpage(*decode_page(data))
+
+
+def _xml(data: bytes) -> Document:
+    """Return XML as it stands, in the encoding that it says it is in."""
+    from ragkit.loading.declared import decode_page
+
+    text, notes = decode_page(data)
+    return Document(text, "xml", notes=notes)
 
 
 FORMATS = (
     Format("text", "txt text log", _plain("text")),
-    Format("xml", "xml xsd xsl xslt rss atom plist svg", _plain("xml")),
+    Format("xml", "xml xsd xsl xslt rss atom plist svg", _xml),
     *(
         Format(kind, suffixes, _text(partial(code, kind)))
         for kind, (suffixes, _) in LANGUAGES.items()
@@ -197,16 +207,3 @@ def load(
         document,
         notes=(f"read as {kind}, as its content is: its name says {named}", *document.notes),
     )
-
-
-def _decode_page(data: bytes) -> tuple[str, tuple[str, ...]]:
-    """Decode a page as it says it should be, unless it is UTF-8: nothing else is so by chance."""
-    from ragkit.loading.decoding import MARKS, decode
-    from ragkit.loading.webpage import declared_encoding
-
-    declared = declared_encoding(data)
-    if declared and not any(data.startswith(mark) for mark, _ in MARKS):
-        for encoding in (declared,) if data.isascii() else ("utf-8", declared):
-            with suppress(UnicodeDecodeError):
-                return data.decode(encoding), ()
-    return decode(data)

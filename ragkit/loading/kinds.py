@@ -137,11 +137,15 @@ def _is_value(data: bytes) -> bool:
 
 
 def _is_mail(beginning: bytes) -> bool:
-    """Say whether text begins with the headers of a mail: who from, and two that are of mails."""
+    """Say whether text begins with the headers of a mail: who from, and two that are of mails.
+
+    A page that Word or a wiki saves with its pictures is from nobody, but says that it is MIME.
+    """
     names = set()
     at = 0
     while found := HEADER.match(beginning, at):
         names.add(found[1].lower())
         at = found.end()
     ends = at >= len(beginning) or beginning.startswith((b"\n", b"\r\n"), at) or at > SAMPLE // 2
-    return ends and b"from" in names and len(names & OF_MAIL) >= 2
+    is_mime = {b"mime-version", b"content-type"} <= names
+    return ends and (is_mime or (b"from" in names and len(names & OF_MAIL) >= 2))

@@ -6,7 +6,6 @@ every mailbox has; what is declared of charsets is believed where it is true.
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -18,13 +17,15 @@ from email.utils import getaddresses, parsedate_to_datetime
 from itertools import pairwise
 
 from ragkit.errors import LoadError
+from ragkit.loading.declared import declared_encoding, encoding_called
 from ragkit.loading.decoding import decode
-from ragkit.loading.webpage import MEANT, OF_PAGES, webpage
+from ragkit.loading.webpage import webpage
 from ragkit.text.surrogates import encodable
 from ragkit.types import Document, Heading
 
 SHOWN = ("From", "To", "Cc", "Date", "Subject")
 MOST_DEEP = 50  # parts within parts: each line is held against the ends of all that it is in
+OF_MAILS = ("utf-7", "hz")  # encodings that no page is believed to be in
 LONGEST = 20_000  # characters of a header whose parts are told apart
 FROM_LINE = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From \S+ .*\d{4}\r?\n")
 PARTS = {
@@ -202,14 +203,17 @@ def _best_form(parts: list[Message]) -> str:
     Words that are but a hint that the mail is a page are none.
     """
     kinds = [HOLDER if part.is_multipart() else part.get_content_type() for part in parts]
+    within = [one for part in parts if part.is_multipart() for one in part.get_payload()]
 
-    def length(wanted: str) -> int:
-        some = [part for part, kind in zip(parts, kinds, strict=True) if kind == wanted]
-        return max((len(_text(part)[0].strip()) for part in some), default=0)
+    def length(wanted: str, some: list[Message]) -> int:
+        texts = (part for part in some if not part.is_multipart())
+        lengths = (len(_text(one)[0].strip()) for one in texts if one.get_content_type() == wanted)
+        return max(lengths, default=0)
 
-    if plain := length("text/plain"):
-        is_hint = plain < SHORT and length("text/html") > MUCH_MORE * plain
-        return "text/html" if is_hint else "text/plain"
+    if plain := length("text/plain", parts):
+        pages = [*parts, *(one for one in within if isinstance(one, Message))]
+        if plain >= SHORT or length("text/html", pages) <= MUCH_MORE * plain:
+            return "text/plain"
     return next((kind for kind in ("text/html", HOLDER) if kind in kinds), "text/plain")
 
 
@@ -247,21 +251,20 @@ def _text(part: Message) -> tuple[str, tuple[str, ...]]:
     if isinstance(inner, list):
         return "\n\n".join(str(one).strip() for one in inner), ()
     content = _content(part)
-    text, notes = _decoded(content, str(part.get_content_charset("")))
-    if part.get_content_type() == "text/html":
+    is_page, charset = part.get_content_type() == "text/html", str(part.get_content_charset(""))
+    said = declared_encoding(content) if is_page and not charset else charset
+    text, notes = _decoded(content, said)
+    if is_page:
         page = webpage(text, notes)
         return page.text, page.notes
     return text, notes
 
 
 def _decoded(content: bytes, charset: str) -> tuple[str, tuple[str, ...]]:
-    with suppress(LookupError, ValueError):  # no such encoding, or no name of one
-        name = codecs.lookup(charset).name
-        name = MEANT.get(name, name)
+    if name := encoding_called(charset.partition("*")[0], OF_MAILS):  # a language may follow
         for encoding in (name,) if content.isascii() else ("utf-8", name):
-            if encoding.startswith(OF_PAGES):
-                with suppress(UnicodeError):
-                    return content.decode(encoding), ()
+            with suppress(UnicodeError):
+                return content.decode(encoding), ()
     try:
         return decode(content)
     except LoadError:
@@ -286,8 +289,16 @@ def _words(value: str) -> str:
     value = _raw_decoded(value)
     if "=?" in value and len(value) <= LONGEST:
         with suppress(errors.MessageError, LookupError, ValueError):
-            value = str(make_header(decode_header(value)))
+            value = str(make_header([*map(_known, decode_header(value))]))
     return " ".join(encodable(value).split())
+
+
+def _known(part: tuple[bytes | str, str | None]) -> tuple[bytes | str, str | None]:
+    """Return a part of a header in an encoding that the standard library knows."""
+    text, charset = part
+    if not charset or isinstance(text, str):
+        return part
+    return encodable(_decoded(text, charset)[0]), "utf-8"
 
 
 def _fields(message: Message) -> tuple[tuple[str, str], ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -34,31 +33,8 @@ METAS = {
 ISO = re.compile(r"\s*\d{4}-\d\d(?:-\d\d(?:[T ]|\s*$)|\s*$)")
 MOST_OPEN = 50  # parts in each other
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
-CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w-]+)", re.I)
-# Encodings that hold ASCII, as what says so here was ASCII; "utf-16" or "hex" is never true.
-OF_PAGES = tuple(
-    "ascii big5 cp125 cp8 cp93 cp94 cp95 euc gb iso2022 iso8859 koi8 mac shift utf-8".split()
-)
-MEANT = {
-    "ascii": "cp1252", "iso8859-1": "cp1252", "gb2312": "gb18030", "gbk": "gb18030",
-    "shift_jis": "cp932", "euc_kr": "cp949",
-}  # fmt: skip
 SPACE = re.compile(r"\s+")
 TAG = re.compile(r"<[^<>]*>")
-
-
-def declared_encoding(data: bytes) -> str:
-    """Return the encoding that a page says it is in, as browsers take it; "" if it does not.
-
-    >>> declared_encoding(b'<meta charset="GBK">'), declared_encoding(b"<meta charset=UTF-16>")
-    ('gb18030', '')
-    """
-    found = CHARSET.search(data[:2048])
-    try:
-        name = codecs.lookup(found[1].decode("ascii")).name if found else ""
-    except LookupError:
-        return ""
-    return MEANT.get(name, name) if name.startswith(OF_PAGES) else ""
 
 
 def webpage(text: str, notes: tuple[str, ...]) -> Document:
