@@ -115,6 +115,34 @@ def test_all_that_stands_in_a_paragraph() -> None:
     )
 
 
+def test_what_is_shown_of_fields_and_lettering() -> None:
+    def field(data: str = "", *instructions: str) -> str:
+        said = "".join(f"<w:r><w:instrText>{one}</w:instrText></w:r>" for one in instructions)
+        begin = (
+            f'<w:r><w:fldChar w:fldCharType="begin"><w:ffData>{data}</w:ffData></w:fldChar></w:r>'
+        )
+        return f'{begin}{said}<w:r><w:fldChar w:fldCharType="end"/></w:r>'
+
+    entries = '<w:listEntry w:val="red"/><w:listEntry w:val="blue"/>'
+    fields = (
+        field("<w:checkBox><w:checked/></w:checkBox>"),
+        field('<w:checkBox><w:default w:val="0"/></w:checkBox>'),
+        field("<w:checkBox/>"),
+        field(f'<w:ddList><w:result w:val="1"/>{entries}</w:ddList>'),
+        field(f'<w:ddList><w:default w:val="x"/>{entries}</w:ddList>'),
+        field("", " ", " EQ \\f(1,2)"),
+        field("", 'EQ \\* jc2 \\* "Font:A" \\o\\ad(\\s\\up 9(kan),', "漢)"),
+        field("", " PAGE "),
+    )
+    body = "".join(f"<w:p>{r(str(n))}{one}</w:p>" for n, one in enumerate(fields))
+    body += '<w:p><w:r><w:pict><v:shape><v:textpath/><v:textpath string="DRAFT"/></v:shape>'
+    body += "</w:pict></w:r></w:p><m:oMathPara><m:oMath><m:r><m:t>x=1</m:t></m:r></m:oMath>"
+    assert read(docx(body + "</m:oMathPara>"), ".docx").text.split("\n\n") == [
+        "0☒", "1☐", "2☐", "3blue", "4", "5\\f(1,2)", "6\\o\\ad(\\s\\up 9(kan),漢)", "7",
+        "DRAFT", "x=1",
+    ]  # fmt: skip
+
+
 def test_formulas_are_written_in_a_line() -> None:
     def m(name: str, inner: str) -> str:
         return f"<m:{name}>{inner}</m:{name}>"

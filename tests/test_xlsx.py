@@ -237,6 +237,10 @@ def test_drawings_printed_lines_threads_macros_and_properties() -> None:
     threads = '<t><threadedComment ref="A1" personId="{1}"><text>Why?</text></threadedComment>'
     threads += '<threadedComment ref="B9"><text>Below.</text></threadedComment>'
     threads += '<threadedComment ref="?"><text>lost</text></threadedComment></t>'
+    notes = "<c><author>tc={1}</author><author>Ann</author>"
+    for author, text in (("0", "[Threaded comment] Why?"), ("1", "A note.")):
+        notes += f'<comment ref="A3" authorId="{author}"><text><t>{text}</t></text></comment>'
+    notes += "</c>"
     data = workbook(
         f"<sheetData>{rows(('a',), first=3)}</sheetData>"
         "<headerFooter><oddHeader>&amp;LACME&amp;RPage &amp;P</oddHeader></headerFooter>",
@@ -245,7 +249,7 @@ def test_drawings_printed_lines_threads_macros_and_properties() -> None:
                 ("drawing", "../drawings/d.xml"),
                 ("threadedComment", "../t.xml"), ("comments", "c.xml")
             ),
-            "xl/drawings/d.xml": drawing, "xl/t.xml": threads, "xl/worksheets/c.xml": "<c/>",
+            "xl/drawings/d.xml": drawing, "xl/t.xml": threads, "xl/worksheets/c.xml": notes,
             "xl/p.xml": '<p><person id="{1}" displayName="Bob"/></p>',
             "xl/vbaProject.bin": "Shell", "docProps/core.xml": CORE,
         },
@@ -253,9 +257,8 @@ def test_drawings_printed_lines_threads_macros_and_properties() -> None:
     )  # fmt: skip
     document = read(data, ".xlsm")
     assert (
-        document.text
-        == "S1\n\n[Comment at A1 by Bob: Why?]\na\n[Comment at B9: Below.]\n\nACMEPage\n\nIn a box"
-        "\n\nA bridge"
+        document.text == "S1\n\n[Comment at A1 by Bob: Why?]\na\n[Comment at A3 by Ann: A note.]\n"
+        "[Comment at B9: Below.]\n\nACMEPage\n\nIn a box\n\nA bridge"
     )
     assert [place for _, place in document.places] == ["!S1:1", "!S1:1", "!S1:3", "!S1:9", "!S1"]
     assert document.notes == (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -26,6 +27,8 @@ from ragkit.types import Document
 T = TypeVar("T")
 MOST_STEPS = 20  # from a style to the one it is based on, in case they go round
 WHAT = "a Word document"
+EQUATION = re.compile(r"\s*EQ\s+")
+SWITCH = re.compile(r"\\\*\s*(?:\"[^\"]*\"|[\w:]+)\s*")  # how it looks
 # What holds runs or blocks and adds nothing of its own.
 THROUGH = frozenset(
     "hyperlink ins moveTo fldSimple smartTag customXml sdt sdtContent dir bdo rubyBase rt drawing "
@@ -80,6 +83,7 @@ class _Reader:
         self.waiting: list[Element] = []  # boxes of text that stand beside the paragraph in hand
         self.noted: list[tuple[str, str]] = []  # (kind, id) of notes that it refers to
         self.told: set[tuple[str, str]] = set()
+        self.is_equation: bool | None = False  # the field in hand
         self.described = 0  # drawings around the node in hand that have words of their own
 
     def document(self) -> Document:
@@ -126,6 +130,8 @@ class _Reader:
                 self.blocks(_chosen(block))
             elif name in THROUGH:
                 self.blocks(block)
+            elif name in ("oMath", "oMathPara"):
+                self.paragraph(_wrapped(block))
 
     def paragraph(self, paragraph: Element) -> None:
         marks = child(paragraph, "pPr")
@@ -163,6 +169,35 @@ class _Reader:
                 yield SIGNS[name]
             elif (read := READS.get(name)) is not None:
                 yield from read(self, node)
+
+    def field(self, node: Element) -> Iterator[str]:
+        """Yield what a field of a form, which stands where the field begins, is set to."""
+        self.is_equation = None  # until its instruction is read
+        data = child(node, "ffData")
+        if (box := child(data, "checkBox")) is not None:
+            stated = (child(box, "checked"), child(box, "default"))
+            state = next((one for one in stated if one is not None), None)
+            is_set = state is not None and value(state, "val", "1") not in ("0", "false", "off")
+            yield "\u2612" if is_set else "\u2610"
+        elif (choice := child(data, "ddList")) is not None:
+            entries = [value(one, "val") for one in choice if local(one.tag) == "listEntry"]
+            at = _stated(choice, "result") or _stated(choice, "default") or "0"
+            if at.isdecimal() and len(at) < 6:
+                yield "".join(entries[int(at) : int(at) + 1])
+
+    def instruction(self, node: Element) -> Iterator[str]:
+        """Yield what an equation field is made of: it is drawn, and has no text beside that."""
+        said = node.text or ""
+        if self.is_equation is None and said.strip():
+            self.is_equation = bool(EQUATION.match(said))
+            said = EQUATION.sub("", said)
+        if self.is_equation:
+            yield SWITCH.sub("", said)
+
+    def lettering(self, node: Element) -> Iterator[str]:
+        """Yield letters that are drawn, such as "DRAFT" behind a page."""
+        if said := value(node, "string"):
+            yield f" {said} "
 
     def note(self, node: Element) -> Iterator[str]:
         kind, one = MARKS[local(node.tag)], value(node, "id")
@@ -283,6 +318,9 @@ READS: dict[str, Callable[[_Reader, Element], Iterable[str]]] = {
     **dict.fromkeys(("inline", "anchor"), _Reader.drawing),
     **dict.fromkeys(("pic", "imagedata"), _Reader.picture),
     "AlternateContent": _Reader.chosen,
+    "fldChar": _Reader.field,
+    "instrText": _Reader.instruction,
+    "textpath": _Reader.lettering,
     "oMath": _Reader.formula,
     "ruby": _Reader.reading,
     "sym": _Reader.symbol,

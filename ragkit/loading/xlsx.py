@@ -41,6 +41,7 @@ REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7})")
 MERGED = re.compile(rb"<(?:\w+:)?mergeCell\b[^>]{0,99}?\bref=[\"']([A-Z]{1,3}\d+:[A-Z]{1,3}\d+)")
 ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 PRINTED = re.compile(r"&(?:[LCR]|\"[^\"]*\"|\d+|K[0-9A-F]{6}|[BIUSEXYPNDTAFZG])")
+COPY = "tc={"  # the author of a thread's copy
 SMALL = frozenset(
     "hyperlink dataValidation conditionalFormatting ignoredError mergeCell ext".split()
 )
@@ -195,18 +196,25 @@ class _Sheet:
         return Cell(unescaped(stored), is_text=kind == "str")
 
     def comments(self) -> dict[int, list[str]]:
-        """Return the lines of comments by the row of their cell."""
+        """Return the lines of comments by the row of their cell.
+
+        Threads have a copy among the notes, for programs that do not know them.
+        """
         found: dict[int, list[str]] = {}
         threads = related(self.package, self.part, "threadedComment")
-        for part in threads or related(self.package, self.part, "comments"):
+        for part in (*threads, *related(self.package, self.part, "comments")):
             root = self.package.xml(part)
             authors = [one.text or "" for one in each(root, "author")]
-            for one in each(root, "threadedComment" if threads else "comment"):
+            for one in root.iter():
+                if local(one.tag) not in ("threadedComment", "comment"):
+                    continue
                 at = REFERENCE.fullmatch(value(one, "ref"))
                 number = whole(value(one, "authorId"), -1)
                 author = self.book.people.get(value(one, "personId"), "")
                 if 0 <= number < len(authors):
                     author = authors[number]
+                if threads and author.startswith(COPY):
+                    continue
                 inner = child(one, "text")
                 text = " ".join((_rich(inner) if inner is not None else "").split())
                 if at and text:
