@@ -110,6 +110,21 @@ def test_what_is_missing_or_no_text_is_told() -> None:
     )  # fmt: skip
 
 
+def test_pages_that_the_order_leaves_out_are_read_last() -> None:
+    nav = f'<item id="n" properties="nav" href="nav.xhtml" media-type="{PAGE}"/>'
+    lost = f'<item id="l" href="lost.xhtml" media-type="{PAGE}"/>'
+    chapters = {"notes": page("<p>1. A note.</p>"), "a": page("<p>A.</p>")}
+    data = book(chapters, nav + lost, '<itemref idref="a"/>', {"OEBPS/nav.xhtml": page("x")})
+    document = read(data, ".epub")
+    assert document.text == "A.\n\n1. A note."
+    assert document.notes == ("1 page that its order does not name is read last",)
+
+
+def test_a_book_may_declare_a_public_type() -> None:
+    opf = '<!DOCTYPE package PUBLIC "-//ISBN 0-9673008-1-9//DTD OEB 1.2 Package//EN" "x.dtd">'
+    assert read(book({}, more={"OEBPS/book.opf": f"{opf}<package/>"}), ".epub").notes
+
+
 def test_too_many_chapters() -> None:
     spine = '<itemref idref="x"/>' * (MOST_CHAPTERS + 2)
     assert read(book({}, spine=spine), ".epub").notes[-1] == "2 chapters left out: too many"

@@ -125,8 +125,13 @@ def test_outputs_without_plain_words_are_read_as_they_are() -> None:
     outputs = [
         {"output_type": "display_data", "data": shown},
         {"output_type": "display_data", "data": {"text/html": "<p>A page of tea</p>"}},
+        {
+            "output_type": "display_data",
+            "data": {"text/html": "<p>Styled", "text/plain": "<pandas.Styler at 0x7f1A>"},
+        },
+        {"output_type": "display_data", "data": {"application/json": {"grams": ["çay", 3]}}},
         {"output_type": "error", "ename": "KeyError", "evalue": "'tea'", "traceback": []},
     ]
     text = read({"cells": [{"cell_type": "code", "source": "show()", "outputs": outputs}]}).text
-    for said in ("**42 kg**", "A page of tea", "KeyError: 'tea'"):
+    for said in ("**42 kg**", "A page of tea", "Styled", '"grams": ["çay", 3]', "KeyError: 'tea'"):
         assert said in text

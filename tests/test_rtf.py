@@ -31,6 +31,7 @@ def read(body: str) -> Document:
         (r"\u-10179?\u-8694?", "😊"),
         (r"{\f1\'cf\'f0\'e8} {\f3\'83\'5c\'8ao} {\f4\'e9}", "При ソ覚 é"),
         (r"{\f1\'cf\plain\'e9}", "Пé"),
+        (r"\deff1 \'cf{\f0\'cf}\deff2 \'cf", "ПÏÏ"),
         (r"a\~b\_c\-d\{e\}\\ \endash\emdash\lquote\rquote\bullet\tab x\line y",
          "a\xa0b\u2011cd{e}\\ –—‘’•\tx\ny"),
         (r"{\*\unknown{\header x}{\footnote y}}z", "z"),
@@ -109,6 +110,7 @@ def test_properties() -> None:
 def test_what_is_doubtful_is_told() -> None:
     assert read(r"{\f2 ab\'b7}").notes == ("2 letters of a symbol font may be another",)
     assert read(r"{\f3\'83}").notes == ("1 letter could not be decoded",)
+    assert read(r"{\*\moMath{\mr E=1}}").notes == ("1 formula is left out",)
     document = read(r"{\deleted a}{\deleted b}")
     assert document.notes == ("2 tracked deletions are left out",)
 

@@ -117,6 +117,8 @@ def test_lines_without_spaces_stay_lines() -> None:
         ("1\n00:00:01,000 --> 00:00:02,000\n\n2\n00:00:02,000 --> 00:00:03,000\nHi\n42\n",
          "Hi 42", ["@00:00:02"]),
         ("1\n00:00:01,000 --> 00:00:02,000\n<b></b>\n", "", []),
+        ("1\n00:00:01,000 --> 00:00:02,000\n<laughs> <I>Hi</I>, <Ann>\n", "<laughs> Hi, <Ann>",
+         ["@00:00:01"]),
         (CUES.format("1", "It is\n", "42", "Oh", "\nYes"), "It is 42 Oh Yes", CUE_PLACES),
         (CUES.format("1", "It is", "42", "Yes", "3"), "It is 42 Yes 3", CUE_PLACES),
         (CUES.format("1", "a", "2", "b", "3"), "a b", CUE_PLACES[:2]),

@@ -62,10 +62,21 @@ def _read(package: Packed) -> Document:
             _chapter(package, parts[name], titles, writer)
     if len(read) > MOST_CHAPTERS:
         writer.notes.append(f"{counted(len(read) - MOST_CHAPTERS, 'chapter')} left out: too many")
+    beside = [name for name, item in items.items() if name not in read and _is_page(item)]
+    for name in beside[: max(MOST_CHAPTERS - len(read), 0)]:
+        if parts[name] in package:
+            writer.lost["page| that its order does not name is read last"] += 1
+            _chapter(package, parts[name], titles, writer)
     if not read:
         writer.notes.append("the book lists no chapters")
     title, fields = _properties(book)
     return writer.document("epub", title=title, fields=fields)
+
+
+def _is_page(item: Element) -> bool:
+    """Say whether an item is a page of the book, and not its table of contents."""
+    is_page = value(item, "media-type") in PAGES
+    return is_page and "nav" not in value(item, "properties").split()
 
 
 def _refuse_encrypted(package: Packed) -> None:

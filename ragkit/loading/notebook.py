@@ -14,6 +14,7 @@ from ragkit.text.surrogates import encodable
 from ragkit.types import Document, Heading
 
 BETWEEN = "\n\n"
+NO_WORDS = re.compile(r"<IPython\.core\.display\.|<[\w.]+(?: object)? at 0x[0-9a-fA-F]+>\s*\Z")
 COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -107,11 +108,13 @@ def _outputs(outputs: object) -> tuple[list[str], int]:
 def _plainest(forms: dict[str, object]) -> str:
     """Return the form of an output that says most in plain words."""
     plain = _joined(forms.get("text/plain"))
-    if plain and not plain.startswith("<IPython.core.display."):  # no words, but what shows them
+    if plain and not NO_WORDS.match(plain):  # no words, but what shows them
         return plain
     page = _joined(forms.get("text/html"))
     others = (_joined(forms.get(f"text/{form}")) for form in ("markdown", "latex"))
-    return next(filter(None, (*others, webpage(page, ()).text if page else "")), plain)
+    data = forms.get("application/json")
+    told = json.dumps(data, ensure_ascii=False) if data else ""
+    return next(filter(None, (*others, webpage(page, ()).text if page else "", told)), plain)
 
 
 def _described(metadata: object) -> tuple[str, tuple[tuple[str, str], ...]]:

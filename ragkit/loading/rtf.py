@@ -69,7 +69,7 @@ class _State:
     """What holds in a group and those inside it."""
 
     target: str = "body"  # where text goes: "body", "skip", "footnote", "info author" and so on
-    encoding: str = ""  # of bytes; "" is the document's
+    encoding: str | None = None  # of bytes; "" is the document's, None that of its usual font
     fallback: int = 1  # characters behind a "\u" that stand for it elsewhere
     is_deleted: bool = False
     is_ignorable: bool = False  # "\*" was read
@@ -96,6 +96,7 @@ class _Reader:
     pending: bytearray = field(default_factory=bytearray)  # not decoded yet
     page: str = "cp1252"
     fonts: dict[int, str] = field(default_factory=dict)
+    usual: int = -1  # the font of what names none
     levels: dict[int, int] = field(default_factory=dict)  # of styles that are headings
     row: list[str] = field(default_factory=list)
     asides: list[str] = field(default_factory=list)
@@ -217,6 +218,7 @@ class _Reader:
             self.flush()
             if word == b"pict" and self.state.target != "skip":
                 self.writer.lost["picture| has no text"] += 1
+            self.writer.lost["formula| is left out"] += word == b"moMath"
             self.state.target = "skip"
         elif word in SIGNS:
             self.write(SIGNS[word])
@@ -254,7 +256,7 @@ class _Reader:
             self.writer.lost["tracked deletion| is left out"] += state.is_deleted
         elif word == b"plain":
             self.flush()
-            state.is_deleted, state.encoding = False, ""
+            state.is_deleted, state.encoding = False, None
         elif word in TIMES and number is not None:
             self.moment[word] = number
         elif word == b"uc":
@@ -264,6 +266,8 @@ class _Reader:
             self.page = PAGES.get(
                 code, f"cp{code}" if 1250 <= code <= 1258 or code == 874 else "cp1252"
             )
+        elif word == b"deff":
+            self.usual = number or 0
         elif word in (b"f", b"fcharset"):
             self.font(word, number or 0)
         elif word in (b"pard", b"s", b"outlinelevel", b"intbl"):
@@ -329,7 +333,10 @@ class _Reader:
     def flush(self) -> None:
         if not self.pending:
             return
-        encoding = self.state.encoding or self.page
+        encoding = self.state.encoding
+        if encoding is None:  # a western font says less than the document
+            encoding = self.fonts.get(self.usual, "").replace("cp1252", "").replace("symbol", "")
+        encoding = encoding or self.page
         if encoding == "symbol":
             text = self.pending.decode("cp1252", "replace")
             self.writer.lost["letter| of a symbol font may be another"] += sum(

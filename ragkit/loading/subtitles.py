@@ -15,7 +15,11 @@ TIME = re.compile(
 )
 LINE_END = re.compile(r"\r\n|\r|\n")
 VOICE = re.compile(r"<v(?:\.[^\s<>]*)?[ \t]([^<>]{1,100})>")
-MARKUP = re.compile(r"</?(?:[a-zA-Z][^<>]{0,200}|[\d:.]{3,12})>|\{\\[^{}]{0,100}\}")
+MARKUP = re.compile(  # other words in angles, such as "<laughs>", are said to be heard
+    r"</?(?:(?:[biuscv]|font|span|em|strong|lang|ruby|rt|br)\b[^<>]{0,200}|[\d:.]{3,12})>"
+    r"|\{\\[^{}]{0,100}\}",
+    re.I,
+)
 ENDS = re.compile(r"[.!?…。！？♪\"”』」)\]:]$|[\u2e80-\U0003ffff]$")
 BLOCKS = re.compile(r"(STYLE|REGION)\s*$")
 
