@@ -152,3 +152,27 @@ def test_what_a_page_or_xml_says_of_its_encoding_is_believed(
     document = load(f"{head}{text}".encode(codec), suffix=suffix)
     assert document.text.endswith(text)
     assert document.notes == ()
+
+
+def test_pages_within_fields_raised_figures_and_drawings() -> None:
+    inner = "<h2>Within</h2><iframe srcdoc='<iframe srcdoc=&quot;<iframe srcdoc=deep>&quot;>'>"
+    inner = inner.replace("&", "&amp;").replace("'", "&#39;").replace("<", "&lt;")
+    page = (
+        f"<p>a 10<sup>6</sup> 10<sup></sup>7 1<sup>st</sup> m<sup>2</sup></p>"
+        f'<iframe srcdoc="{inner}"></iframe>'
+        "<iframe src=x></iframe><input value=Ann><input type=hidden value=no>"
+        "<area alt=Map><select><optgroup label=Towns><option>Bonn</select>"
+        "<svg><title>T</title><text>One</text><text>Two</text></svg>"
+        "<p><math><mi>x</mi><annotation>\\x</annotation></math>"
+        "<div><template shadowrootmode=open>Shown</template></div>"
+    )
+    assert read(page).text == (
+        "a 10^6 107 1st m2\n\nWithin\n\ndeep\n\nAnn Map\nTowns\nBonn T\nOne\nTwo\n\nx \\x\n\nShown"
+    )
+
+
+def test_what_is_shown_only_without_scripts_is_told_if_it_is_much() -> None:
+    code = "<style>" + "p {} " * 99 + "</style>"
+    assert read(f"<p>a<noscript>Switch it on{code}</noscript>").notes == ()
+    notes = read(f"<p>a<noscript><p>{'words ' * 30}</p></noscript>").notes
+    assert notes == ("left out: <noscript> (150 characters)",)

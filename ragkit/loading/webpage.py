@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
 from dataclasses import dataclass
 from html.parser import HTMLParser
 
+from ragkit.loading.page_head import first_of_each, page_fields
 from ragkit.loading.page_parts import Part, left_out, note_of, part_kind
-from ragkit.loading.writing import clean_fields, tags
+from ragkit.loading.writing import clean_fields
 from ragkit.types import Document, Heading
 
 DROPPED = frozenset({"script", "style", "template", "noscript"})
@@ -16,36 +17,36 @@ BLOCKS = frozenset(
     "address article aside blockquote body center dd details dialog div dl dt fieldset figcaption "
     "figure footer form h1 h2 h3 h4 h5 h6 header hr main nav ol p pre section summary ul".split()
 )
-LINES = frozenset("br li option optgroup legend button label".split())
+LINES = frozenset("br li option optgroup legend button label text desc".split())
+INLINE = frozenset("img area input iframe sup annotation title".split())
+SILENT = frozenset("hidden password checkbox radio file range color".split())  # kinds of input
 TABULAR = frozenset("table caption thead tbody tfoot tr td th".split())
 PARTS = frozenset("nav header footer main article".split())
 VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
-METAS = {
-    "author": "author", "article:author": "author", "dc.creator": "author",
-    "dcterms.creator": "author", "citation_author": "author",
-    "description": "description", "dc.description": "description", "og:description": "description",
-    "keywords": "tag", "article:tag": "tag", "dc.subject": "tag", "citation_keywords": "tag",
-    "date": "date", "dc.date": "date", "dcterms.modified": "date", "article:modified_time": "date",
-    "last-modified": "date", "datemodified": "date", "revised": "date", "dcterms.date": "date",
-    "article:published_time": "created", "dcterms.created": "created", "datepublished": "created",
-    "citation_publication_date": "created", "dc.language": "language",
-}  # fmt: skip
-ISO = re.compile(r"\s*\d{4}-\d\d(?:-\d\d(?:[T ]|\s*$)|\s*$)")
 MOST_OPEN = 50  # parts in each other
+DEEPEST = 3  # pages within pages
+FEW = 100  # characters that are shown only where no script runs: what asks for one has fewer
+RAISED = re.compile(r"[-+\u2212]?\d")
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 SPACE = re.compile(r"\s+")
 TAG = re.compile(r"<[^<>]*>")
 
 
-def webpage(text: str, notes: tuple[str, ...]) -> Document:
-    """Return a page's readable text: a line a block, cells parted by bars, scripts left out."""
-    parser = _Reader()
+def webpage(text: str, notes: tuple[str, ...], depth: int = 0) -> Document:
+    """Return a page's readable text: a line a block, cells parted by bars, scripts left out.
+
+    A page that it holds within is read with it, down to a depth.
+    """
+    parser = _Reader(depth)
     parser.feed(text)
     parser.finish()
     body, headings = parser.text(), parser.headings
     if cut := left_out(parser.parts, len(body)):
         body, headings = _without(body, headings, cut)
         notes = (*notes, note_of(cut))
+    for tag, count in parser.unseen.items():
+        if count > FEW and not parser.never_closed:
+            notes = (*notes, f"left out: <{tag}> ({count:,} characters)")
     if parser.never_closed:
         notes = (*notes, f"<{parser.never_closed}> is never closed: all behind it is left out")
     if not body.strip() and text.strip():
@@ -58,16 +59,8 @@ def webpage(text: str, notes: tuple[str, ...]) -> Document:
         title=title,
         headings=tuple(headings),
         notes=notes,
-        fields=_first_of_each(clean_fields(parser.fields)),
+        fields=first_of_each(clean_fields(parser.fields)),
     )
-
-
-def _first_of_each(fields: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """Return one field of a name, as a page says the same to many; but all tags and authors."""
-    found: dict[tuple[str, str], str] = {}
-    for name, text in fields:
-        found.setdefault((name, text if name in ("tag", "author") else ""), text)
-    return tuple((name, text) for (name, _), text in found.items())
 
 
 def _without(text: str, headings: list[Heading], cut: list[Part]) -> tuple[str, list[Heading]]:
@@ -88,24 +81,16 @@ def _without(text: str, headings: list[Heading], cut: list[Part]) -> tuple[str, 
     return whole[blank:], [Heading(h.start - blank, h.level, h.title) for h in stays]
 
 
-def page_fields(tag: str, attributes: dict[str, str | None]) -> list[tuple[str, str]]:
-    """Return what an element of a page's head says of the page.
+def _told(tag: str, attributes: dict[str, str | None]) -> str:
+    """Return the words that stand for a picture, or in a field of a form.
 
-    >>> page_fields("meta", {"name": "Author", "content": "Ann"})
-    [('author', 'Ann')]
-    >>> page_fields("meta", {"name": "date", "content": "1 May"})
-    [('date-as-written', '1 May')]
+    >>> _told("input", {"value": "Ann"}), _told("input", {"type": "hidden", "value": "x"})
+    ('Ann', '')
     """
-    if tag == "html":
-        return [("language", attributes.get("lang") or attributes.get("xml:lang") or "")]
-    name = attributes.get("name") or attributes.get("property") or attributes.get("itemprop") or ""
-    content = attributes.get("content") or ""
-    field = METAS.get(name.lower(), "") if tag == "meta" else ""
-    if field == "tag":
-        return tags(content)
-    if field in ("date", "created") and not ISO.match(content):
-        field += "-as-written"
-    return [(field, content)] if field else []
+    kind = (attributes.get("type") or "text").lower()
+    if tag != "input" or kind == "image":
+        return attributes.get("alt") or ""
+    return "" if kind in SILENT else attributes.get("value") or ""
 
 
 @dataclass(slots=True)
@@ -126,8 +111,12 @@ class _Table:
 class _Reader(HTMLParser):
     """Collects text; ``length`` is kept so that headings know their offsets."""
 
-    def __init__(self) -> None:
+    def __init__(self, depth: int) -> None:
         super().__init__(convert_charrefs=True)
+        self._depth = depth
+        self.unseen: Counter[str] = Counter()  # characters in elements that are left out
+        self._is_code = False  # a script or style in one
+        self._is_raised = False  # right behind a digit
         self.title: list[str] = []
         self.headings: list[Heading] = []
         self._parts: list[str] = []
@@ -166,17 +155,17 @@ class _Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if self._dropped:
+            self._is_code = tag in ("script", "style")
             return
-        if tag in DROPPED:
+        # A template that is a shadow root is shown.
+        if tag in DROPPED and not any(name.startswith("shadowroot") for name, _ in attrs):
             self._dropped = tag
         elif tag in ("meta", "html"):
             self.fields += page_fields(tag, dict(attrs))
         elif tag == "title" and not self._parts and not self.title:  # a drawing may have its own
             self._in_title = True
-        elif tag == "img":
-            alt = dict(attrs).get("alt")
-            if alt:
-                self.handle_data(f" {alt} ")
+        elif tag in INLINE:
+            self._start_inline(tag, dict(attrs))
         elif tag in TABULAR:
             self._start_in_table(tag)
         elif tag in LINES:
@@ -185,10 +174,31 @@ class _Reader(HTMLParser):
                 space = " " if self._space and not self._at_space() else ""
                 self._write(space + self._mark(dict(attrs)))
                 self._space = False
+            elif tag == "optgroup":
+                self.handle_data(dict(attrs).get("label") or "")
         elif tag in BLOCKS:
             self._start_block(tag, attrs)
         if attrs or self._open or tag in PARTS:
             self._start_part(tag, dict(attrs))
+
+    def _start_inline(self, tag: str, attributes: dict[str, str | None]) -> None:
+        if tag == "iframe":
+            self._page_within(attributes.get("srcdoc") or "")
+        elif tag == "sup":
+            ends = "" if self._at_space() or self._space else self._parts[-1][-1]
+            self._is_raised = ends.isdecimal()
+        elif tag in ("annotation", "title"):  # of a formula, a drawing
+            self._space = self._space or not self._at_space()
+        elif told := _told(tag, attributes):
+            self.handle_data(f" {told} ")
+
+    def _page_within(self, page: str) -> None:
+        if page and self._depth < DEEPEST:
+            page = webpage(page, (), self._depth + 1).text
+        if page.strip():
+            self._break(2)
+            self._write(page.strip())
+            self._break(2)
 
     def _end_what_is_open(self) -> None:
         """End a title or heading that was never closed."""
@@ -266,9 +276,11 @@ class _Reader(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         if self._dropped:
+            self._is_code = False
             if tag == self._dropped:
                 self._dropped = ""
             return
+        self._is_raised &= tag != "sup"
         if tag == "title":
             self._in_title = False
         elif tag == "table":
@@ -294,7 +306,12 @@ class _Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._dropped:
+            if self._dropped in ("noscript", "template") and not self._is_code:
+                self.unseen[self._dropped] += len("".join(data.split()))
             return
+        if self._is_raised:  # 10 with a raised 6 is no 106
+            self._is_raised = False
+            data = f"^{data}" if RAISED.match(data) else data
         if self._in_title:
             self.title.append(data)
         elif self._preformatted:
