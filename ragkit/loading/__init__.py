@@ -3,11 +3,11 @@
 Importing this loads no loader: a question needs none.
 
 * ``walk``, ``patterns``: the files below a folder, but those that are ignored
-* ``reading``: a file's bytes; ``decoding``: these as text
+* ``reading``: a file's bytes; ``decoding``: these as text, ``declared`` as they say
 * ``formats``: what reads which; ``kinds``: a type told by content; ``own``: loaders of the user's
 * ``markup``, ``frontmatter``, ``code``, ``subtitles``: Markdown and the like, code, what is said
 * ``tabular``, ``delimited``: CSV; ``json_text``, ``keyed``, ``paths``: values under their paths
-* ``webpage``, ``page_parts``: pages; ``mail``: mails; ``notebook``: notebooks
+* ``webpage``, ``page_head``, ``page_parts``: pages; ``mail``: mails; ``notebook``: notebooks
 * ``packed``, ``xmltree``, ``writing``: what is packed in a ZIP, within bounds, and its text
 * ``docx``, ``numbering``, ``formulas``, ``pptx``, ``ooxml``: Word, presentations
 * ``xlsx``, ``sheets``, ``numbers``, ``xls``: workbooks

@@ -67,6 +67,7 @@ class Reader:
             )
             for one in each(self.common, "outline-style"):
                 self.lists[OUTLINE] = one
+        self.levels: dict[str, dict[int, Element]] = {}  # of the lists that are met
         self.counts: dict[str, dict[int, int]] = {OUTLINE: {}}  # of lists that may go on
         self.waiting: list[Element] = []  # boxes of text beside the paragraph in hand
         self.asides: list[str] = []  # notes and comments on it
@@ -339,7 +340,10 @@ class Reader:
 
     def mark(self, style: str, depth: int, counts: dict[int, int], no: str = "- ") -> str:
         """Return what stands before an item of a list, ``no`` if it has no number."""
-        levels = {whole(value(one, "level"), 0, digits=5): one for one in self.lists.get(style, ())}
+        if style not in self.levels:
+            given = self.lists.get(style, ())
+            self.levels[style] = {whole(value(one, "level"), 0, digits=5): one for one in given}
+        levels = self.levels[style]
         level = levels.get(depth + 1)
         if level is None or local(level.tag) not in (
             "list-level-style-number",
