@@ -31,7 +31,6 @@ KNOWN = re.compile(
     r"/(?:Uni(?:GB|CNS|JIS|KS)\w*-(?:UCS2|UTF16)|GB(?:pc|K)?-EUC|GBK2K|ETen(?:ms)?-B5|90ms-RKSJ)"
     r"-(?:HW-)?[HV]"
 )
-DEEPEST = 4  # drawings in drawings, whose fonts are looked at
 
 
 class UnreadableError(Exception):
@@ -71,6 +70,7 @@ class First:
         from pypdf.errors import DependencyError, PyPdfError
 
         _hear()
+        self._clean: set[int] = set()  # resources without fonts that nobody knows
         self._broken: tuple[type[Exception], ...] = (PyPdfError, DependencyError, *BROKEN)
         try:
             self._reader = PdfReader(io.BytesIO(data))
@@ -109,7 +109,7 @@ class First:
         """
         page, shown = self._pages[number - 1], []
         try:
-            if not _has_unknown_font(page, DEEPEST):
+            if not _has_unknown_font(page, self._clean):
                 return False
 
             def see(text: str, _matrix: object, _of_text: object, font: Any, _size: object) -> None:  # noqa: ANN401
@@ -190,17 +190,23 @@ class First:
         return tuple(found)
 
 
-def _has_unknown_font(holder: Any, depth: int) -> bool:  # noqa: ANN401 - a page or a drawing
-    """Say whether a page, or a drawing on it, has a font whose codes pypdf does not know."""
-    resources = _plain(holder.get("/Resources")) or {}
-    if any(map(_is_unknown, (_plain(resources.get("/Font")) or {}).values())):
-        return True
-    drawings = (_plain(resources.get("/XObject")) or {}).values() if depth else ()
-    return any(
-        _has_unknown_font(drawing, depth - 1)
-        for drawing in map(_plain, drawings)
-        if _plain(drawing.get("/Subtype")) == "/Form"
-    )
+def _has_unknown_font(page: Any, clean: set[int]) -> bool:  # noqa: ANN401
+    """Say whether a page, or a drawing on it, has a font whose codes pypdf does not know.
+
+    What has none is kept in ``clean``: pages share what they draw, and drawings what is in them.
+    """
+    waiting, seen = [page], set()
+    while waiting:
+        resources = _plain(waiting.pop().get("/Resources"))
+        if not resources or id(resources) in clean or id(resources) in seen:
+            continue
+        if any(map(_is_unknown, (_plain(resources.get("/Font")) or {}).values())):
+            return True
+        seen.add(id(resources))
+        drawings = map(_plain, (_plain(resources.get("/XObject")) or {}).values())
+        waiting += [one for one in drawings if _plain(one.get("/Subtype")) == "/Form"]
+    clean |= seen
+    return False
 
 
 def _is_unknown(font: Any) -> bool:  # noqa: ANN401
