@@ -61,7 +61,7 @@ def main(way: str, index: str, stop: str) -> None:
     witness = Witness()
     with ExitStack() as stack:
         kept = stack.enter_context(Rag(index))
-        while not Path(stop).exists():
+        while not (Path(stop).exists() and witness.searches):
             with ExitStack() as once:
                 rag = kept if way == "open" else once.enter_context(Rag(index))
                 hits = rag.search(QUESTION, k=EVERYTHING)

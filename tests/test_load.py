@@ -97,7 +97,7 @@ def test_a_server_that_stays_busy_ends_it(ollama: Server) -> None:
 
 def test_a_server_that_hangs_ends_it_after_a_second_try(ollama: Server) -> None:
     ollama.faults.only, ollama.faults.first_byte_s = "/api/embed", 60.0
-    with embedding(ollama, timeout_s=0.2) as embedder:
+    with embedding(ollama, timeout_s=SHORT_S) as embedder:
         with pytest.raises(OllamaTimeoutError):
             embedder.embed_documents(TEXTS)
         assert sizes(ollama) == [64, 32]
