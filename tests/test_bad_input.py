@@ -536,6 +536,7 @@ def test_a_read_only_copy_of_an_index_that_is_being_written_is_not_trusted(
         rag.status()
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("kilobytes", [0, 30, 100, 200, 400])
 def test_a_full_disk_is_told_and_the_next_run_finishes(tmp_path: Path, kilobytes: int) -> None:
     texts = {f"n{i}": f"# Number {i}\n\n" + f"word{i} " * 1500 for i in range(60)}

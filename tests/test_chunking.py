@@ -71,6 +71,7 @@ def most_tokens(name: str, text: str, tokens: int) -> int:
     return MOST_TOKENS if is_whole else tokens
 
 
+@pytest.mark.no_cover
 @every_chunker
 @settings(deadline=None, max_examples=60)
 @given(text=TEXTS)
@@ -98,6 +99,7 @@ def test_no_chunk_begins_or_ends_inside_a_grapheme(name: str, text: str) -> None
         assert chunk.end in inside or text[chunk.end].isspace()
 
 
+@pytest.mark.no_cover
 @every_chunker
 @settings(deadline=None, max_examples=60)
 @given(text=st.text(st.sampled_from("ab. \n\r x。#!\f"), max_size=400))
@@ -120,6 +122,7 @@ def test_lines_pages_places_and_headings_are_those_of_the_text(name: str, text: 
         assert chunk.headings[-1:] == tuple(above[-1:])
 
 
+@pytest.mark.no_cover
 @every_chunker
 def test_lines_without_end_are_cut_and_nothing_is_lost(name: str) -> None:
     size = 300_000 if name == "structure" else 20_000

@@ -62,6 +62,7 @@ def told(document: Document) -> set[tuple[int, Path_]]:
     return found
 
 
+@pytest.mark.no_cover
 def test_python_is_told_as_its_parser_does() -> None:
     names = "dataclasses enum functools tarfile typing".split()
     files = [*(LIBRARY / f"{name}.py" for name in names), *(HERE / "ragkit").rglob("*.py")]
@@ -197,6 +198,7 @@ UNITS = (
 ).split("|")
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("suffix", ONE_OF_EACH)
 def test_nothing_but_a_mark_takes_no_time(suffix: str) -> None:
     for unit in UNITS:

@@ -20,6 +20,8 @@ from ragkit.catalog import FILE
 from tests.test_cli import Terminal, here, indexed, ragkit
 from tests.test_ingest import write
 
+pytestmark = pytest.mark.no_cover
+
 __all__ = ["here", "indexed", "ragkit"]  # fixtures
 
 QUESTION = "Who opened the bridge over the river?"

@@ -187,6 +187,7 @@ def test_other_encodings_are_no_utf16(language: str, encoding: str) -> None:
         assert wide_without_mark(part.encode(encoding)) == ""
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("seed", range(20))
 def test_noise_is_no_utf16(seed: int) -> None:
     noise = random.Random(seed)
@@ -274,6 +275,7 @@ def test_damage_is_replaced_and_told(data: bytes, text: str, note: str) -> None:
     assert decode(data) == (text, (note,))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("language", "encoding"), ENCODINGS)
 @pytest.mark.parametrize("size", ["a sentence", "paragraphs", "pages"])
 def test_older_encodings_come_back_as_the_very_text(
@@ -351,6 +353,7 @@ def test_any_bytes_are_text_or_refused(data: bytes) -> None:
     document.text.encode()
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "unit", [b"\xff", b"\xe4 ", b"\xe4\n", b"\x81\xff", b"\0a", b"\xef\xbf\xbd"]
 )

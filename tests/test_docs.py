@@ -27,6 +27,8 @@ from ragkit.cli.app import run
 from ragkit.config import Settings
 from tests.ollama_server import serve
 
+pytestmark = pytest.mark.no_cover
+
 ROOT = Path(__file__).parents[1]
 READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
 BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)

@@ -451,6 +451,7 @@ def test_a_model_that_was_not_expected_is_a_note(
     assert check["hint"] == "ollama pull nomic-embed-text; or name another with --embed-model"
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("release", ["0.5.13", "0.24.0", "0.33.0-rc2"])
 @pytest.mark.parametrize("fault", ["nan", "null", "zeros", "nan_literal"])
 def test_the_only_embedder_is_broken(

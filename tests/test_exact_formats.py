@@ -13,6 +13,8 @@ from ragkit.chunking import StructureChunker
 from ragkit.loading.formats import FORMATS, load, told_type
 from tests.embedders import HashingEmbedder
 
+pytestmark = pytest.mark.no_cover
+
 EXACT = "text xml markdown rst json jsonl yaml toml ini".split()
 SUFFIXES = [
     f".{row.suffixes.split()[0]}"

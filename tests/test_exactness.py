@@ -26,6 +26,8 @@ from ragkit.grounding import citations
 from ragkit.index.folder import Index
 from tests.embedders import HashingEmbedder
 
+pytestmark = pytest.mark.no_cover
+
 ODD = {
     "line ends": "one\r\ntwo\rthree\nfour\r\n\r\nfive\r\rsix\n\n\n",
     "no line ends": "f\x0cv\x0bn\x85l\u2028p\u2029s\x1c\x1d\x1e\x1fend",

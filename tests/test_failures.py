@@ -307,6 +307,7 @@ def test_a_file_whose_passage_has_no_vector_is_not_stale(
 # -- damage
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("change", ["reason='x'", "path=CAST(x'ff' AS TEXT)", "page='x'"])
 def test_a_row_that_is_not_what_was_written_is_told_and_made_again(
     stale: Path, ragkit: Terminal, change: str

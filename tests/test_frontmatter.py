@@ -174,6 +174,7 @@ def test_a_date_of_restructured_text_that_is_none_is_told() -> None:
 BOMB = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 99))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "front",
     [

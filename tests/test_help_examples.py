@@ -22,6 +22,8 @@ from tests.test_cli import COMMANDS, help_of
 from tests.test_docs import ROOT
 from tests.test_ingest import write
 
+pytestmark = pytest.mark.no_cover
+
 BELOW = [names for names in COMMANDS if names]
 EXAMPLES = {
     line.strip(): names

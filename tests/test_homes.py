@@ -18,6 +18,8 @@ from tests.test_cli import Terminal
 from tests.test_ingest import write
 from tests.test_through_ollama import at, many
 
+pytestmark = pytest.mark.no_cover
+
 QUESTION = "Who opened the bridge over the river?"
 BRIDGE = "# Bridges\n\nThe bridge over the river was opened by the mayor in 1987.\n"
 COPIES = ["docs/b/copy.md", "docs/c.md"]

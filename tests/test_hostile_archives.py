@@ -240,6 +240,7 @@ def test_what_a_walk_passes_over_is_passed_over_once() -> None:
 # -- sizes
 
 
+@pytest.mark.no_cover
 def test_bombs_are_refused_before_they_go_off() -> None:
     zeros = bytes(9_000_000)
     flat = zipped({f"{n}.txt": zeros for n in range(3)})

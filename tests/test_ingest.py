@@ -176,6 +176,7 @@ def test_vanished_files_leave_but_not_those_of_other_roots(rag: Rag, docs: Path)
     assert rag.ingest().removed == 1
 
 
+@pytest.mark.no_cover
 def test_vectors_that_nothing_uses_go_when_they_are_many(
     rag: Rag, docs: Path, embedder: HashingEmbedder
 ) -> None:

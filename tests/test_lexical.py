@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from ragkit.lexical import FIELDS, LENGTHS, Bm25, Entry, LexicalFolder, Query, write_lexical
 
+pytestmark = pytest.mark.no_cover
+
 WORDS = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=120)
 QUERY: Query = [("a",), ("b", "z"), ("nowhere",)]
 

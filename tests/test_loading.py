@@ -341,6 +341,7 @@ HOSTILE = (
 ).split("|")
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("suffix", [".md", ".rst", ".html"])
 @pytest.mark.parametrize("unit", HOSTILE)
 def test_nothing_but_a_mark_takes_no_time(unit: str, suffix: str) -> None:

@@ -355,6 +355,7 @@ def test_reply_that_makes_no_sense_is_told(
     assert len(caught.value.message) < 250
 
 
+@pytest.mark.no_cover
 def test_reply_cut_anywhere_is_told(connect: Connect, server: Server) -> None:
     reply = json_reply({"embeddings": [[1.5, 2.5]], "model": "é"})
     body = reply.chunks[0]
@@ -368,6 +369,7 @@ def test_reply_cut_anywhere_is_told(connect: Connect, server: Server) -> None:
             client.embed("m", "t")
 
 
+@pytest.mark.no_cover
 def test_reply_of_100_mb_is_read(connect: Connect, server: Server) -> None:
     def answer(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")

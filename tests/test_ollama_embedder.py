@@ -157,6 +157,7 @@ def test_the_digest_and_the_release_make_the_version(ollama: Server) -> None:
 # -- texts that fail
 
 
+@pytest.mark.no_cover
 def test_a_text_without_a_vector_costs_itself_only(each_ollama: Server) -> None:
     each_ollama.faults.nan = "poison"
     with embedding(each_ollama) as embedder:
@@ -173,6 +174,7 @@ def test_a_text_without_a_vector_costs_itself_only(each_ollama: Server) -> None:
             embedder.embed_query("poison?")
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("fault", ["nan_refused", "nan_literal", "null", "zeros", "wrong_dim"])
 def test_each_form_of_a_bad_vector_is_told(each_ollama: Server, fault: str) -> None:
     setattr(each_ollama.faults, fault, "poison")
@@ -207,12 +209,14 @@ def test_a_model_that_dies_within_a_batch_is_tried_again(each_ollama: Server) ->
         assert not embedder.embed_each(FEW).refused
 
 
+@pytest.mark.no_cover
 def test_a_model_that_dies_of_large_batches_is_sent_smaller_ones(each_ollama: Server) -> None:
     each_ollama.faults.crash_above = 10
     with embedding(each_ollama) as embedder:
         assert not embedder.embed_each(FEW).refused
 
 
+@pytest.mark.no_cover
 def test_a_model_that_dies_of_everything_ends_the_run(each_ollama: Server) -> None:
     each_ollama.faults.eof = 100_000
     with embedding(each_ollama) as embedder, pytest.raises(OllamaError):
@@ -266,6 +270,7 @@ def test_each_part_of_a_long_text_has_the_prefix(each_ollama: Server) -> None:
         assert all(text.startswith("search_query: ") for text in sent)
 
 
+@pytest.mark.no_cover
 def test_a_long_text_is_embedded_in_parts_at_the_other_endpoint(each_ollama: Server) -> None:
     long = "the model stays in memory. " * 120
     with embedding(each_ollama, "all-minilm", endpoint="embeddings") as embedder:

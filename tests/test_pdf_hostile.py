@@ -22,6 +22,8 @@ from tests.embedders import HashingEmbedder
 from tests.test_ingest import write
 from tests.test_pdf import FONT, GOOD, built, encrypted, paged, shown, stream
 
+pytestmark = pytest.mark.no_cover
+
 PAGES = 10_000
 
 

@@ -408,6 +408,7 @@ def test_a_writer_of_this_machine_that_runs_is_no_unclean_end(
 # -- nothing of an index is run
 
 
+@pytest.mark.no_cover
 def test_nothing_is_ever_unpickled(indexed: Path) -> None:
     for file in Path(caches.__file__).parents[1].rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):

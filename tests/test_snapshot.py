@@ -99,6 +99,7 @@ def test_caches_that_lag_rank_as_if_they_did_not(folder: Path) -> None:
         assert rag.check() == []
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("damage", ["flip", "truncate", "delete"])
 @pytest.mark.parametrize("kind", ["dense", "lexical"])
 def test_a_damaged_cache_is_not_used_told_and_made_again(

@@ -132,6 +132,7 @@ def test_odd_subtitles_keep_what_is_said(text: str, found: str, places: list[str
     assert document.notes == (told if found == text and text else ())
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "unit",
     ["<", "<v ", "<v a", "{\\", "-->", "1\n", "0:", "00:00:01,000 --> ", "&", " ", "<c", "a\n"],

@@ -157,6 +157,7 @@ def test_every_character_of_every_cell_is_kept(table: list[list[str]], delimiter
 HUGE = 20_000_000
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "text",
     [

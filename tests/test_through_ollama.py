@@ -70,6 +70,7 @@ def many(folder: Path, count: int = 60) -> Path:
 # -- the whole way
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("release", ["0.2.5", "0.2.6", "0.3.4", "0.6.3", *RECORDED, "0.0.0"])
 def test_the_whole_way_on_any_release(release: str, here: Path) -> None:
     with serve(release) as server:

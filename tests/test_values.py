@@ -234,6 +234,7 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
 )
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("suffix", "text"),
     [

@@ -319,6 +319,7 @@ def admits(picked: Chosen, path: str, fields: dict[str, list[str]], date: str) -
     return True
 
 
+@pytest.mark.no_cover
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(chosen, st.sampled_from(QUESTIONS), st.sampled_from(["hybrid", "dense", "lexical"]))
 def test_a_search_within_a_filter_is_one_of_just_what_it_admits(
