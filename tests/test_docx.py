@@ -115,6 +115,14 @@ def test_all_that_stands_in_a_paragraph() -> None:
     )
 
 
+def test_a_raised_number_is_no_part_of_the_one_before_it() -> None:
+    def up(text: str) -> str:
+        return r(text).replace("<w:r>", "<w:r><w:rPr><w:vertAlign w:val='superscript'/></w:rPr>")
+
+    inner = r("10") + up("-") + up("6") + r(" m, the 1") + up("st") + r(" of x") + up("2")
+    assert read(docx(f"<w:p>{inner}</w:p>"), ".docx").text == "10^-6 m, the 1st of x2"
+
+
 def test_what_is_shown_of_fields_and_lettering() -> None:
     def field(data: str = "", *instructions: str) -> str:
         said = "".join(f"<w:r><w:instrText>{one}</w:instrText></w:r>" for one in instructions)

@@ -128,6 +128,21 @@ def test_older_programs_declare_types_that_are_harmless_and_forms_have_words() -
     assert read(made("odt", body, more=more), ".odt").text == "Name: Ann\n\na over b"
 
 
+def test_a_raised_number_is_no_part_of_the_one_before_it() -> None:
+    styles = "".join(
+        f'<style:style style:name="{name}"><style:text-properties {more}/></style:style>'
+        for name, more in (
+            ("up", 'style:text-position="super 58%"'),
+            ("by", 'style:text-position="33% 58%"'),
+            ("low", 'style:text-position="-33% 58%"'),
+        )
+    )
+    spans = "".join(
+        f'1<text:span text:style-name="{name}">2</text:span>, ' for name in ("up", "by", "low", "x")
+    )
+    assert text_of(p(spans + "end"), styles) == "1^2, 1^2, 12, 12, end"
+
+
 def test_tables_notes_comments_and_deletions() -> None:
     note = "<text:note><text:note-citation>1</text:note-citation><text:note-body>" + p("A note.")
     note += "</text:note-body></text:note>"

@@ -152,6 +152,11 @@ def test_a_level_that_no_program_writes_is_the_deepest() -> None:
     assert read(presentation(none), ".pptx").text == "none"
 
 
+def test_a_raised_number_is_no_part_of_the_one_before_it() -> None:
+    up = '</a:t></a:r><a:r><a:rPr baseline="30000"/><a:t>6</a:t></a:r><a:r><a:t> units'
+    assert read(presentation(shape("10" + up)), ".pptx").text == "10^6 units"
+
+
 def test_groups_nested_too_deeply() -> None:
     deep = "<p:grpSp>" * 3000 + shape("x") + "</p:grpSp>" * 3000
     with pytest.raises(LoadError, match="nested too deeply"):

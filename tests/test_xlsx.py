@@ -182,7 +182,8 @@ def test_what_is_hidden_is_read_and_told() -> None:
 
 def test_all_kinds_of_cells() -> None:
     strings = (
-        f'<sst xmlns="{MAIN}"><si><t>plain</t></si><si><r><t>rich </t></r><r><t>text</t></r>'
+        f'<sst xmlns="{MAIN}"><si><t>plain</t></si><si><r><t>rich </t></r><r><t>5</t></r>'
+        '<r><rPr><vertAlign val="superscript"/></rPr><t>2</t></r>'
         "<rPh><t>reading</t></rPh></si><si><t>a_x000D_b_x005F_c</t></si></sst>"
     )
     styles = (
@@ -205,7 +206,7 @@ def test_all_kinds_of_cells() -> None:
     )
     document = read(data, ".xlsx")
     assert document.text == (
-        "S1\n\nplain | rich text | a b_c | of a formula | #DIV/0! | TRUE | 2024-01-01 | 36:00:00 | "
+        "S1\n\nplain | rich 5^2 | a b_c | of a formula | #DIV/0! | TRUE | 2024-01-01 | 36:00:00 | "
         "7 | 8 | 2024-01-02 | =(as the cell beside it)\nFALSE"
     )
     assert document.places[-1] == (len(document.text) - 5, "!S1:2")

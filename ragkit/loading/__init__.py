@@ -8,7 +8,7 @@ Importing this loads no loader: a question needs none.
 * ``markup``, ``frontmatter``, ``code``, ``subtitles``: Markdown and the like, code, what is said
 * ``tabular``, ``delimited``: CSV; ``json_text``, ``keyed``, ``paths``: values under their paths
 * ``webpage``, ``page_head``, ``page_parts``: pages; ``mail``: mails; ``notebook``: notebooks
-* ``packed``, ``xmltree``, ``writing``: what is packed in a ZIP, within bounds, and its text
+* ``packed``, ``xmltree``, ``writing``, ``raised``: what is packed in a ZIP, within bounds, its text
 * ``docx``, ``numbering``, ``formulas``, ``pptx``, ``ooxml``: Word, presentations
 * ``xlsx``, ``sheets``, ``numbers``, ``xls``: workbooks
 * ``opendocument``, ``spreadsheet``, ``epub``, ``rtf``, ``ole``: other office files

@@ -20,6 +20,7 @@ from ragkit.loading.ooxml import (
     relations,
 )
 from ragkit.loading.packed import Packed
+from ragkit.loading.raised import Raised, joined
 from ragkit.loading.writing import Writer, cells
 from ragkit.loading.xmltree import child, each, local, value, whole, words
 from ragkit.types import Document
@@ -144,7 +145,7 @@ class _Reader:
         if (own := child(marks, "numPr")) is not None:
             number = _stated(own, "numId") or number
             depth = whole(_stated(own, "ilvl"), depth)
-        text = "".join(self.inline(paragraph)).strip(" ")
+        text = joined(self.inline(paragraph)).strip(" ")
         if not text.strip():
             self.asides_told()
             return
@@ -167,6 +168,8 @@ class _Reader:
                 yield node.text or ""
             elif name in SIGNS:
                 yield SIGNS[name]
+            elif name == "r" and _stated(child(node, "rPr"), "vertAlign") == "superscript":
+                yield from map(Raised, self.inline(node))
             elif (read := READS.get(name)) is not None:
                 yield from read(self, node)
 
@@ -283,7 +286,7 @@ class _Reader:
                 if marks is not None:
                     at = whole(_stated(marks, "ilvl"), 0)
                     mark = self.lists.mark(_stated(marks, "numId"), at)
-                found.append(mark + "".join(self.inline(block)))
+                found.append(mark + joined(self.inline(block)))
             elif name == "tbl":
                 found += [cells(row) for row in self.rows(block)]
             elif name in ("del", "moveFrom"):

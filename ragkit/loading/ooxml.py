@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
 from ragkit.loading.packed import Packed
+from ragkit.loading.raised import Raised, joined
 from ragkit.loading.writing import Writer, cells, tags
 from ragkit.loading.xmltree import child, each, local, value, whole, words
 
@@ -83,15 +84,20 @@ def paragraphs(body: Element) -> Iterator[tuple[int, str]]:
     """Yield the level and text of each paragraph of a drawing's text."""
     for one in each(body, "p"):
         parts = []
+        piece: type[str] = str
         for node in one.iter():
             name = local(node.tag)
-            if name == "t":
-                parts.append(node.text or "")
+            if name == "rPr":
+                piece = Raised if whole(value(node, "baseline").rstrip("%"), 0) > 0 else str
+            elif name in ("r", "fld"):
+                piece = str
+            elif name == "t":
+                parts.append(piece(node.text or ""))
             elif name in ("br", "tab"):
                 parts.append("\n" if name == "br" else "\t")
         marks = child(one, "pPr")
         level = whole(value(marks, "lvl"), 0) if marks is not None else 0
-        yield min(level, DEEPEST), "".join(parts)
+        yield min(level, DEEPEST), joined(parts)
 
 
 def chart_or_diagram(package: Packed, part: str, writer: Writer) -> None:

@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element
 from ragkit.errors import LoadError
 from ragkit.loading.numbering import written
 from ragkit.loading.packed import Packed
+from ragkit.loading.raised import Raised, joined
 from ragkit.loading.spreadsheet import table_rows, write_tables
 from ragkit.loading.writing import Writer, cells
 from ragkit.loading.xmltree import child, each, local, value, whole, words
@@ -198,7 +199,7 @@ class Reader:
     def paragraph(self, paragraph: Element, name: str) -> None:
         """Write a paragraph, or a heading with its number."""
         level, mark = 0, ""
-        text = "".join(self.inline(paragraph)).strip(" ")
+        text = joined(self.inline(paragraph)).strip(" ")
         if name == "h":
             level = whole(value(paragraph, "outline-level"), 1, digits=2)
             if text and value(paragraph, "is-list-header") != "true":
@@ -244,9 +245,16 @@ class Reader:
                 yield from self.frame(node)
             elif name in BLOCKS:
                 self.waiting.append(node)
+            elif name == "span" and self.is_raised(value(node, "style-name")):
+                yield from map(Raised, self.inline(node))
             elif name not in SKIPPED:
                 yield from self.inline(node)
             yield _folded(node.tail)
+
+    def is_raised(self, style: str) -> bool:
+        marks = child(self.styles.get(style), "text-properties")
+        position = value(marks, "text-position") if marks is not None else ""
+        return position.startswith("super") or whole(position.partition("%")[0], 0) > 0
 
     def note(self, note: Element) -> str:
         """Keep a footnote for behind the paragraph; return its mark."""
@@ -260,7 +268,7 @@ class Reader:
         """Keep a comment for behind the paragraph."""
         author = words(child(comment, "creator"))
         text = " ".join(
-            self.in_one_line(one) if local(one.tag) == "list" else "".join(self.inline(one))
+            self.in_one_line(one) if local(one.tag) == "list" else joined(self.inline(one))
             for one in comment
             if local(one.tag) in ("p", "list")
         )
@@ -299,7 +307,7 @@ class Reader:
         for block in parent:
             name = local(block.tag)
             if name in ("p", "h"):
-                found.append("".join(self.inline(block)))
+                found.append(joined(self.inline(block)))
             elif name == "table":
                 found += [
                     cells(self.in_one_line(cell) for cell in row) for row in table_rows(block)
@@ -329,7 +337,7 @@ class Reader:
                 elif name == "h":  # a heading that is numbered by a list
                     self.paragraph(block, name)
                 elif name == "p":
-                    text = " ".join("".join(self.inline(block)).split())
+                    text = " ".join(joined(self.inline(block)).split())
                     if text:
                         self.writer.line("  " * depth + mark + text)
                         mark = " " * len(mark)

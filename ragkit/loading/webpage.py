@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 
 from ragkit.loading.page_head import first_of_each, page_fields
 from ragkit.loading.page_parts import Part, left_out, note_of, part_kind
+from ragkit.loading.raised import RAISED
 from ragkit.loading.writing import clean_fields
 from ragkit.types import Document, Heading
 
@@ -26,7 +27,6 @@ VOID = frozenset("area base br col embed hr img input link meta source track wbr
 MOST_OPEN = 50  # parts in each other
 DEEPEST = 3  # pages within pages
 FEW = 100  # characters that are shown only where no script runs: what asks for one has fewer
-RAISED = re.compile(r"[-+\u2212]?\d")
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 SPACE = re.compile(r"\s+")
 TAG = re.compile(r"<[^<>]*>")

@@ -21,6 +21,7 @@ from ragkit.loading.ooxml import (
     relations,
 )
 from ragkit.loading.packed import BROKEN, Packed, damaged
+from ragkit.loading.raised import Raised, joined
 from ragkit.loading.sheets import (
     MOST_COLUMNS,
     MOST_ROWS,
@@ -266,14 +267,16 @@ def unescaped(text: str) -> str:
 
 def _rich(element: Element) -> str:
     """Return a text of one or several runs, without what says how it is pronounced."""
-    found = []
+    found: list[str] = []
     for one in element:
         name = local(one.tag)
         if name == "t":
             found.append(one.text or "")
         elif name == "r":
-            found += [inner.text or "" for inner in one if local(inner.tag) == "t"]
-    return unescaped("".join(found) or (element.text or "").strip())
+            marks = child(one, "rPr", "vertAlign")
+            piece = Raised if marks is not None and value(marks, "val") == "superscript" else str
+            found += [piece(inner.text or "") for inner in one if local(inner.tag) == "t"]
+    return unescaped(joined(found) or (element.text or "").strip())
 
 
 def _kinds(root: Element) -> list[str]:
