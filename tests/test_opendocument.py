@@ -260,6 +260,12 @@ def test_sheets_rows_and_places() -> None:
     assert (document.title, document.type) == ("", "ods")
 
 
+def test_a_postcode_keeps_its_zeros() -> None:
+    code = cell("01067", 'office:value-type="float" office:value="1067"')
+    body = f"<table:table table:name='A'><table:table-row>{code}</table:table-row></table:table>"
+    assert read(made("ods", body), ".ods").text == "A\n\n01067"
+
+
 def test_merged_cells_and_strings_without_paragraphs() -> None:
     merged = 'table:number-rows-spanned="2" table:number-columns-spanned="1"'
     rows = f"<table:table-row>{cell('North', merged)}{cell('1')}</table:table-row><table:table-row>"

@@ -21,11 +21,14 @@ WORD = re.compile(r"(?<![a-zß-ž])(?!(?:[ymdhsgeab]|(?<=d)t(?=h))++(?![a-zß-ž
 FIGURES = re.compile(r"(?<!s[.,])(?<!s[.,]0)(?<!s[.,]00)[0#?]")  # and no parts of seconds
 DURATION = re.compile(r"\[[hms]+\]", re.I)
 LONGEST = 1_000  # characters of a format; programs write 255 at the most
+ZEROS = re.compile(r"0{2,15}")  # a postcode: so many figures
 EXACT = re.compile(r"-?\d{1,15}(?:\.\d{1,6})?")
 
 
 def format_kind(code: str) -> str:
     """Return what a number format shows: "date", "time", "moment", "duration", "percent" or "".
+
+    Of one that shows a number of figures it is their zeros: "00000".
 
     >>> [format_kind(code) for code in ("yyyy-mm-dd", 'h:mm AM/PM', "[h]:mm", "0.0%", '0 "days"')]
     ['date', 'time', 'duration', 'percent', '']
@@ -33,6 +36,8 @@ def format_kind(code: str) -> str:
     ('moment', '', 'date')
     >>> format_kind("Standard"), format_kind("0 Stück"), format_kind("mm:ss.000")
     ('', '', 'time')
+    >>> format_kind("00000"), format_kind("0")
+    ('00000', '')
     """
     code = code[:LONGEST]
     if DURATION.search(code):
@@ -43,7 +48,7 @@ def format_kind(code: str) -> str:
     of_date = "y" in codes or "d" in codes or ("m" in codes and not of_time)
     if of_time or of_date:
         return "moment" if of_time and of_date else "time" if of_time else "date"
-    return "percent" if "%" in shown else ""
+    return "percent" if "%" in shown else shown if ZEROS.fullmatch(shown) else ""
 
 
 def shown_number(stored: str, kind: str, *, since_1904: bool = False) -> str:
@@ -55,6 +60,8 @@ def shown_number(stored: str, kind: str, *, since_1904: bool = False) -> str:
     ('2024-01-01', '1900-01-01')
     >>> shown_number("0.30000000000000004", ""), shown_number("0.285", "percent")
     ('0.3', '28.5%')
+    >>> shown_number("1067", "00000"), shown_number("1.5", "000")
+    ('01067', '1.5')
     >>> shown_number("1.5", "duration"), shown_number("-3", "date"), shown_number("x", "date")
     ('36:00:00', '-3', 'x')
     """
@@ -72,6 +79,8 @@ def _shown(number: float, kind: str, *, since_1904: bool) -> str:
     if kind == "duration":
         seconds = round(number * 86_400)
         return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    if kind[:1] == "0":
+        return f"{number:0{len(kind)}.0f}" if number.is_integer() else f"{number:.15g}"
     if kind and 0 <= number < LAST_DAY:
         return _moment(number, kind, since_1904=since_1904)
     return f"{number:.15g}"

@@ -116,6 +116,8 @@ def _cell(reader: Reader, element: Element) -> Cell:
     if kind == "date" and (date := value(element, "date-value")):
         return Cell(date, is_text=False)
     if kind in ("float", "percentage") and (stored := value(element, "value")):
+        if shown[:1] == "0" and shown.isdecimal():  # a postcode
+            stored = shown
         return Cell(shown_number(stored, "percent" if kind[0] == "p" else ""), is_text=False)
     if kind == "boolean":
         return Cell(value(element, "boolean-value").upper(), is_text=False)
