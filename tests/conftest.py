@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.ollama_server import RECORDED, Server, serve
 
@@ -17,10 +18,13 @@ ROOM = 2 << 30
 
 
 def pytest_configure() -> None:
-    """Spare each test what it does not show: waiting for a disk, compiling in each process."""
+    """Spare each test what it does not show: a disk, compiling in each process, a fast machine."""
     if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    slow = [HealthCheck.too_slow]
+    settings.register_profile("untimed", settings(), deadline=None, suppress_health_check=slow)
+    settings.load_profile("untimed")
 
 
 def pytest_collection_finish() -> None:

@@ -73,7 +73,7 @@ def most_tokens(name: str, text: str, tokens: int) -> int:
 
 @pytest.mark.no_cover
 @every_chunker
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(text=TEXTS)
 @example(text="# one\n" * 40)
 @example(text="👩‍👩‍👧" * 200)
@@ -87,7 +87,7 @@ def test_every_nonblank_character_is_in_one_chunk(name: str, text: str) -> None:
 
 
 @every_chunker
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(text=st.text(st.sampled_from(SCRIPTS), min_size=100, max_size=1500))
 @example(text="।\u0301 ab ?\u200d。\u0301" * 30)
 @example(text="。\u093f" + "a" * 98)
@@ -101,7 +101,7 @@ def test_no_chunk_begins_or_ends_inside_a_grapheme(name: str, text: str) -> None
 
 @pytest.mark.no_cover
 @every_chunker
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(text=st.text(st.sampled_from("ab. \n\r x。#!\f"), max_size=400))
 def test_lines_pages_places_and_headings_are_those_of_the_text(name: str, text: str) -> None:
     document = document_of(text)

@@ -343,7 +343,7 @@ def test_what_no_encoding_fits_is_told_with_a_hint() -> None:
     assert (caught.value.stage, caught.value.hint) == ("decode", "save it as UTF-8")
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_text_or_refused(data: bytes) -> None:
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ragkit import extras
@@ -107,7 +107,6 @@ def test_two_of_one_kind_agree(embedder: Embedder, maker: Maker) -> None:
 
 
 @pytest.mark.no_cover
-@settings(deadline=None)
 @given(text=st.text())
 @example(text="\ud800 lone")
 @example(text="</s><unk><s>")

@@ -49,7 +49,7 @@ PIECES = st.one_of(
 )
 TEXTS = st.lists(PIECES, min_size=1, max_size=12).map("".join)
 SUFFIXES = (".txt", ".md", ".rst", ".py")
-SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+SHARED = [HealthCheck.function_scoped_fixture]
 
 
 def ingested(folder: Path, files: Mapping[str, bytes], chunker: str = "structure") -> list[Hit]:
@@ -115,7 +115,7 @@ def test_odd_texts_are_found_again_by_every_chunker(chunker: str, tmp_path: Path
         assert_exact(text, of_file(hits, name))
 
 
-@settings(deadline=None, max_examples=15, suppress_health_check=SLOW)
+@settings(max_examples=15, suppress_health_check=SHARED)
 @given(texts=st.lists(TEXTS, min_size=4, max_size=8), mark=st.booleans())
 @example(texts=["\0" + "a\0b. c\0\r\n" * 9, "\ufeff\ufeffmark", "#\n#\n#"], mark=True)
 def test_any_text_is_found_again(

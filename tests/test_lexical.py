@@ -21,7 +21,7 @@ def make(folder: Path, bodies: dict[int, str], **more: object) -> LexicalFolder:
 
 
 @pytest.mark.parametrize("field", FIELDS)
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(texts=st.lists(WORDS, min_size=1, max_size=12))
 def test_a_folder_and_the_formula_agree(
     tmp_path_factory: pytest.TempPathFactory, field: str, texts: list[list[str]]

@@ -1,7 +1,7 @@
 """Each file type's text, title and headings."""
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ragkit.loading.formats import MAGICS, document_type, is_binary, load
@@ -183,7 +183,6 @@ LINES = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(
     st.one_of(MARKS, LINES.map("\n".join), LINES.map("\r\n".join), LINES.map("\r".join)),
     st.sampled_from([".md", ".rst"]),
@@ -314,7 +313,6 @@ def test_a_page_is_in_what_it_says_if_that_is_true(declared: str, encoding: str,
     assert load(data, suffix=".html").text == text
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from(

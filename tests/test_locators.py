@@ -142,10 +142,7 @@ names = st.text(
 ).map(lambda text: "/".join(part for part in text.split("/") if part.strip(".")) or "x")
 
 
-@settings(
-    max_examples=15, deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)  # fmt: skip
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(names, min_size=4, max_size=4, unique=True))
 def test_every_printed_place_can_be_typed_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given_names: list[str]

@@ -89,7 +89,7 @@ def swapped(value: Any, path: list[int], other: object) -> Any:  # noqa: ANN401 
     return {**value, name: swapped(value[name], path[1:], other)}
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     recorded=st.sampled_from(RECORDED),
     path=st.lists(st.integers(0, 30), min_size=1, max_size=5),
@@ -110,7 +110,7 @@ def test_recorded_reply_with_a_part_exchanged_raises_nothing_else(
         answered(endpoint, status, [block], streaming=streaming)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     endpoint=st.sampled_from(list(ENDPOINTS.values())),
     status=st.sampled_from([200, 201, 204, 304, 400, 404, 500, 503, 599]),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import regex
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ragkit.text import sentences, terminators
@@ -135,7 +135,6 @@ def test_running_text(text: str, expected: list[str]) -> None:
     assert [text[a:b] for a, b in sentences.spans(text)] == expected
 
 
-@settings(deadline=None)
 @given(st.text(st.sampled_from('aB. !?…。，\n\r\f\u2029")“1é\u0301ก。།։-'), max_size=80))
 def test_ends_ascend_and_the_last_is_the_end(text: str) -> None:
     ends = list(sentences.ends(text))

@@ -586,7 +586,6 @@ def _is_below(path: str, folder: str) -> bool:
 Folder.TestCase.settings = settings(
     max_examples=15,
     stateful_step_count=20,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
 )
 test_any_sequence_of_changes = pytest.mark.no_cover(Folder.TestCase)

@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 import regex
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ragkit.text import graphemes, sentences, tokens, words
@@ -39,7 +39,6 @@ def test_the_estimate_knows_scripts(text: str, most: int, least: int) -> None:
     assert least <= tokens.estimate_tokens(text) <= most
 
 
-@settings(deadline=None)
 @given(
     st.text(st.sampled_from("a é\u0301👩\u200d👧🏽ก\u0e33\r\n한"), max_size=60), st.integers(0, 60)
 )

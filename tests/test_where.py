@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragkit import Rag, Where
@@ -49,7 +49,7 @@ terms = st.builds(Term, keys, st.lists(values, min_size=1, max_size=3).map(tuple
 filters = st.builds(Where, st.lists(terms | dated, max_size=4).map(tuple))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(filters)
 def test_a_filter_is_what_its_text_says(where: Where) -> None:
     assert Where.parse(str(where)) == where
@@ -320,7 +320,7 @@ def admits(picked: Chosen, path: str, fields: dict[str, list[str]], date: str) -
 
 
 @pytest.mark.no_cover
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15)
 @given(chosen, st.sampled_from(QUESTIONS), st.sampled_from(["hybrid", "dense", "lexical"]))
 def test_a_search_within_a_filter_is_one_of_just_what_it_admits(
     library: Library, picked: Chosen, question: str, mode: str
