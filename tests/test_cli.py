@@ -32,7 +32,7 @@ import pytest
 
 from ragkit import Rag, __version__, rag
 from ragkit.cli import cli
-from ragkit.cli.app import SECTIONS, _terminate, run
+from ragkit.cli.app import SECTIONS, _terminate, main, run
 from ragkit.cli.output import size, table
 from ragkit.config import Settings
 from ragkit.embedding.wordllama import WordLlamaEmbedder
@@ -719,17 +719,43 @@ def test_the_console_script_exits_with_the_code(
         assert "xyzzy" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("given", [(), (errno.EPIPE, "Broken pipe")])  # which click takes itself
 def test_a_closed_pipe_is_no_fault(
-    ragkit: Terminal, monkeypatch: pytest.MonkeyPatch, indexed: Path
+    ragkit: Terminal, monkeypatch: pytest.MonkeyPatch, indexed: Path, given: tuple[object, ...]
 ) -> None:
     def closed(*_: object, **__: object) -> None:
-        raise BrokenPipeError
+        raise BrokenPipeError(*given)
 
     stdout = sys.stdout
+    monkeypatch.setattr(sys, "stderr", sys.stderr)  # click puts others in their places
     monkeypatch.setattr(rag.Rag, "ls", closed)
     assert run(["ls"]) == 0
-    sys.stdout.close()
+    if not given:
+        sys.stdout.close()
     sys.stdout = stdout
+
+
+def test_what_nobody_reads_any_more_is_not_said_and_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, indexed: Path
+) -> None:
+    def closed(*_: object, **__: object) -> None:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr(sys.stderr, "write", closed)
+    assert run(["ask", "x", "--index", "none"]) == 5
+    assert run(["ingest", "docs", "-v"]) == 0
+
+
+def test_streams_that_are_closed_are_opened_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # this process keeps its own
+    monkeypatch.setattr(sys, "argv", ["ragkit", "completion", "bash"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    for name in ("stdin", "stdout", "stderr"):
+        getattr(sys, name).close()
 
 
 def test_ctrl_c_ends_with_130_and_keeps_what_was_finished(here: Path) -> None:
@@ -837,11 +863,16 @@ def test_citations_are_links_on_a_terminal(indexed: Path) -> None:
 
 
 def test_text_on_a_terminal_is_shown_without_what_it_would_obey(indexed: Path) -> None:
-    (indexed / "docs/odd.txt").write_text("A \x1b]0;gotcha\x07 in a text.")
+    turning = "\u2067עולם\u2069"
+    (indexed / "docs/odd.txt").write_text(f"A \x1b]0;gotcha\x07 in a text. {turning}")
+    (indexed / "docs/a\u202etxt.gpj.md").write_text("A name that would end in jpg.txt.")
     run(["ingest", "-q"])
     with terminal_out() as written:
         run(["show", "docs/odd.txt"])
-    assert written[0] == "A \\x1b]0;gotcha\\x07 in a text.\r\n"
+    assert written[0] == f"A \\x1b]0;gotcha\\x07 in a text. {turning}\r\n"
+    with terminal_out() as written:
+        run(["ls"])
+    assert "docs/a\\u202etxt.gpj.md" in written[0]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")

@@ -19,7 +19,7 @@ import click
 
 from ragkit import __version__
 from ragkit.cli.completing import complete_models
-from ragkit.cli.output import printable
+from ragkit.cli.output import printable, tell
 from ragkit.config import CHOICES, parse_option
 from ragkit.errors import IndexWriteError, RagkitError, UntrustedHostError
 from ragkit.where import as_where
@@ -150,6 +150,7 @@ def _terminate(*_: object) -> None:
 
 def main() -> None:
     """Run the command line and exit: the console script."""
+    _open_streams()
     signal.signal(signal.SIGTERM, _terminate)
     code = run(sys.argv[1:])
     hurried = (
@@ -161,10 +162,18 @@ def main() -> None:
     sys.exit(code)
 
 
+def _open_streams() -> None:
+    """Have all three streams: where one is closed, the next file would be opened in its place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123
+
+
 def run(arguments: list[str]) -> int:
     """Run the command line; return the exit code (README.md, "When it fails")."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # halves the import of numpy
     gc.set_threshold(50_000, 20, 20)  # an ingest makes many objects, and none that is a cycle
+    output = sys.stdout
     try:
         try:
             code = _main(arguments)
@@ -176,17 +185,21 @@ def run(arguments: list[str]) -> int:
         error.show()
         given = error.ctx.params if error.ctx else {}
         if given.get("question") and "extra argument" in error.message:
-            click.echo("  hint: give the question in quotes", err=True)
+            tell("  hint: give the question in quotes")
         return error.exit_code
     except RagkitError as error:
         complain(error)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort) as error:
-        click.echo("Interrupted; what was finished is kept.", err=True)
+        tell("Interrupted; what was finished is kept.")
         cause = error.__cause__ or error  # click hides it behind its own
         return TERMINATED if isinstance(cause, Terminated) else INTERRUPTED
     except OSError as error:
         return _output_ended(error)
+    except SystemExit:
+        if sys.stdout is output:  # else click has seen that the output was closed
+            raise
+        code = 0
     except Exception as error:  # noqa: BLE001 - the one place that turns a fault into its exit code
         return _fault(error)
     return code if isinstance(code, int) else 0
@@ -224,13 +237,13 @@ def _output_ended(error: OSError) -> int:
 
 def complain(error: RagkitError) -> None:
     """Say an error on stderr, and what to type."""
-    click.echo(printable(f"Error: {error}", keep="\n\t"), err=True)
+    tell(printable(f"Error: {error}", keep="\n\t"))
 
 
 def _fault(error: Exception) -> int:
     told = f"Error: a fault of ragkit's own: {type(error).__name__}: {error}\n"
     hint = "  hint: run it again with RAGKIT_DEBUG=1 for the details, and please report them"
-    click.echo(printable(told, keep="\n\t") + hint, err=True)
+    tell(printable(told, keep="\n\t") + hint)
     if os.environ.get("RAGKIT_DEBUG"):
         raise error
     return FAULT
@@ -359,7 +372,7 @@ def verbose_option(command: Command) -> Command:
 def notice(text: str, *, quiet: bool = False) -> None:
     """Say something beside the data, on stderr."""
     if not quiet:
-        click.echo(printable(text, keep="\n\t"), err=True)
+        tell(printable(text, keep="\n\t"))
 
 
 def notices(*, quiet: bool) -> Callable[[str], None]:

@@ -28,6 +28,7 @@ from ragkit.cli.app import (
 from ragkit.cli.completing import complete_models
 from ragkit.cli.links import linked
 from ragkit.cli.output import (
+    TURNING,
     answer_json,
     citation_line,
     hit_json,
@@ -196,9 +197,9 @@ def search(
             at = linked(rag, at, hit.path, chunk.lines[0], chunk.page)
             click.echo(f"{hit.rank}. {at}{others(rag, hit)}  ({hit.score:.2f})")
             if hit.chunk.headings:
-                click.echo(f"   {printable(' > '.join(hit.chunk.headings))}")
+                click.echo(f"   {printable(' > '.join(hit.chunk.headings), keep=TURNING)}")
             text = " ".join(hit.chunk.text.split())
-            excerpt = printable(text[: floor(text, EXCERPT)])
+            excerpt = printable(text[: floor(text, EXCERPT)], keep=TURNING)
             excerpt += "…" if len(text) > EXCERPT else ""
             click.echo("   " + wrapped(excerpt, terminal_columns(), indent=3))
         keep()
@@ -230,7 +231,7 @@ def _say(answer: Iterable[str]) -> None:
     wrapper = Wrapper(terminal_columns())
     try:
         for piece in answer:
-            click.echo(wrapper.feed(printable(piece, keep="\n\t")), nl=False)
+            click.echo(wrapper.feed(printable(piece, keep="\n\t" + TURNING)), nl=False)
             sys.stdout.flush()
             has_begun = True
     finally:

@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -22,12 +23,19 @@ if TYPE_CHECKING:
     from ragkit.types import Citation, Failure, Hit
 
 LEAST_COLUMNS = 12  # of a table's last column, below which it is left to the terminal
+TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # say where text runs to
 
 
 def print_json(value: object) -> None:
     """Print one object on one line, at once."""
     click.echo(encodable(json.dumps(value, ensure_ascii=False)))
     sys.stdout.flush()
+
+
+def tell(text: str, *, nl: bool = True) -> None:
+    """Say something beside the data, on standard error; where nobody reads it any more, nothing."""
+    with suppress(BrokenPipeError):
+        click.echo(text, nl=nl, err=True)
 
 
 def write_as_it_is(text: str) -> None:
@@ -117,17 +125,20 @@ def answer_json(answer: Answer) -> dict[str, object]:
 def printable(text: str, *, keep: str = "") -> str:
     r"""Return ``text`` with its control characters escaped, but those to keep.
 
-    A terminal obeys what a file's text or name may hold, and a table has a line a row.
+    A terminal obeys what a file's text or name may hold, and a table has a line a row. A name that
+    turns its letters around looks like another one; a passage may need to (``TURNING``).
 
     >>> printable("a\x1b[2Jb\nc\u009b"), printable("a\r\nb\rc\td", keep="\n\t")
     ('a\\x1b[2Jb\\nc\\x9b', 'a\r\nb\\rc\td')
+    >>> printable("a\u202efdp.exe")
+    'a\\u202efdp.exe'
     """
 
     def escaped(found: re.Match[str]) -> str:
         return found[0] if found[0] in keep else found[0].encode("unicode_escape").decode()
 
     ends = r"\r(?!\n)" if "\n" in keep else r"\r"
-    return re.sub(rf"{ends}|[\x00-\x0c\x0e-\x1f\x7f-\x9f]", escaped, text)
+    return re.sub(rf"{ends}|[\x00-\x0c\x0e-\x1f\x7f-\x9f{TURNING}]", escaped, text)
 
 
 def name(rag: Rag, path: str) -> str:

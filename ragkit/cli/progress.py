@@ -14,9 +14,7 @@ from contextlib import suppress
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
-import click
-
-from ragkit.cli.output import clipped, duration, printable, size
+from ragkit.cli.output import clipped, duration, printable, size, tell
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -53,9 +51,9 @@ class OneLine:
             text = printable(line(now - self._began))
             if self.is_drawn:
                 columns = os.get_terminal_size(sys.stderr.fileno()).columns or 80
-                click.echo("\r\x1b[K" + clipped(text, columns - 1), nl=False, err=True)
+                tell("\r\x1b[K" + clipped(text, columns - 1), nl=False)
             else:
-                click.echo(text, err=True)
+                tell(text)
 
     def restart(self) -> None:
         """Count the seconds from now on."""
@@ -64,12 +62,12 @@ class OneLine:
     def say(self, text: str) -> None:
         """Say something on a line of its own, whatever was drawn."""
         with self._lock:
-            click.echo(self._wiped + printable(text, keep="\n\t"), err=True)
+            tell(self._wiped + printable(text, keep="\n\t"))
 
     def clear(self) -> None:
         """Take the line off the terminal."""
         with self._lock:
-            click.echo(self._wiped, nl=False, err=True)
+            tell(self._wiped, nl=False)
 
     @property
     def _wiped(self) -> str:

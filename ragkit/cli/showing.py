@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ragkit.cli.app import cli, index_option, json_option, notice
-from ragkit.cli.output import name, print_json, printable, write_as_it_is
+from ragkit.cli.output import TURNING, name, print_json, printable, write_as_it_is
 from ragkit.cli.output import place as place_of
 from ragkit.errors import ConfigError, NoSuchPathError, NothingFoundError
 
@@ -127,7 +127,7 @@ def _show_span(rag: Rag, span: Span, *, as_json: bool) -> None:
         told = {"state": state} if state else {}
         print_json({"path": span.path, "text": span.text, **told})
     elif sys.stdout.isatty():
-        click.echo(printable(span.text, keep="\n\t"), nl=not span.text.endswith("\n"))
+        click.echo(printable(span.text, keep="\n\t" + TURNING), nl=not span.text.endswith("\n"))
     else:
         write_as_it_is(span.text)
     _say_state(rag, span.path, state)
@@ -268,7 +268,7 @@ def _bold(document: str, start: int, end: int, spans: Sequence[Span]) -> str:
     edges = sorted({start, end, *(e for s in spans for e in (s.start, s.end) if start < e < end)})
     pieces = []
     for left, right in pairwise(edges):
-        piece = printable(document[left:right], keep="\t")
+        piece = printable(document[left:right], keep="\t" + TURNING)
         is_cited = any(span.start <= left < span.end for span in spans)
         pieces.append(click.style(piece, bold=True) if is_cited and not is_plain else piece)
     return "".join(pieces)
