@@ -267,6 +267,12 @@ def test_the_error_of_one_that_answers_tells_more(ollama: Server, stack: ExitSta
         made.embedder.version()
 
 
+def test_one_that_answers_again_just_as_all_are_given_up_is_no_fault() -> None:
+    hosts = Hosts([DEAD, "127.0.0.1:8"])
+    assert "again" in hosts.failure().hint
+    hosts.close()
+
+
 def test_a_text_that_has_no_vector_is_no_fault_of_a_server(
     two: tuple[Server, Server], stack: ExitStack
 ) -> None:

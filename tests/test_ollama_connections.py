@@ -1,5 +1,8 @@
 """Connections: none on import, shared by threads, past proxies, with a key where it belongs."""
 
+import asyncio
+import gc
+import os
 import subprocess
 import sys
 import threading
@@ -10,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from ragkit.errors import ConfigError, OllamaError
-from ragkit.ollama import Client, endpoints
+from ragkit.ollama import AsyncClient, Client, endpoints
 from tests.both_clients import CLIENTS, DONE, HELLO, Connect, connecting
+from tests.ollama_server import Server as Ollama
 from tests.replay import Server, json_reply, stream_reply
 
 
@@ -57,6 +61,28 @@ def test_eight_threads_share_a_client(server: Server) -> None:
     with Client(server.url) as client, ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(talk, [client] * 8))
     assert answers == [("x" * 50 + "hi") * 5] * 8
+
+
+def test_a_forked_process_does_not_share_the_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Client("127.0.0.1") as client:
+        before, other = client._http, client.within(1)
+        assert other._http is before
+        monkeypatch.setattr(os, "getpid", lambda: -1)
+        assert client._http is not before
+        assert other._http is client._http
+        monkeypatch.undo()
+        assert client._http is before
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # as of any loop that is just left
+def test_a_client_serves_one_loop_after_another(ollama: Ollama) -> None:
+    client = AsyncClient(ollama.url)
+    releases = {asyncio.run(client.version()) for _ in range(3)}
+    assert releases == {"0.33.0-rc2"}
+    asyncio.run(client.close())
+    with pytest.raises(RuntimeError, match="closed"):
+        asyncio.run(client.version())
+    gc.collect()  # the connections that the first loops left: said here, and not in another test
 
 
 @pytest.mark.parametrize("proxy", ["http://127.0.0.1:1", "socks5h://127.0.0.1:1", "nonsense://x"])

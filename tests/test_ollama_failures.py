@@ -23,6 +23,7 @@ from ragkit.errors import (
     OllamaRequestError,
     OllamaUnreachableError,
 )
+from ragkit.ollama.said import read
 from tests.both_clients import CLIENTS, HELLO, Connect, connecting
 from tests.replay import Answer, Server, json_reply, stream_reply, whole
 
@@ -225,7 +226,13 @@ def test_server_without_tls_is_told(connect: Connect, server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "start", [b"SSH-2.0-OpenSSH_9\r\n", b"\x15\x03\x01\x00\x02", b"220 mail\r\n"]
+    "start",
+    [
+        b"SSH-2.0-OpenSSH_9\r\n",
+        b"\x15\x03\x01\x00\x02",
+        b"\x15\x03\x01\x00\x02\x02\x0a",  # an alert of TLS
+        b"220 mail\r\n",
+    ],
 )
 def test_server_that_does_not_speak_http_is_told(
     connect: Connect, server: Server, start: bytes
@@ -250,6 +257,12 @@ def test_redirect_says_where_to(connect: Connect, server: Server) -> None:
     with pytest.raises(NotOllamaError, match=r"301 go to https://example\.com/x"):
         connect(server.url).version()
     assert len(server.requests) == 1  # the key would go along
+
+
+@pytest.mark.parametrize("begun", ["<", "<script>", "<title x", "<a", "</style"])
+def test_page_of_tags_without_an_end_is_looked_through_once(begun: str) -> None:
+    page = f"<style>p {{}}</style><h1>502 Bad</h1> Gateway {begun * (100_000 // len(begun))}"
+    assert read(page.encode()).text.startswith("502 Bad Gateway")
 
 
 def test_compressed_error_is_read(connect: Connect, server: Server) -> None:

@@ -3,6 +3,8 @@
 import asyncio
 import socket
 from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -16,7 +18,7 @@ from ragkit.errors import (
     OllamaTimeoutError,
     OllamaUnreachableError,
 )
-from ragkit.ollama import AsyncClient, Client, endpoints
+from ragkit.ollama import AsyncClient, Client, clients, endpoints
 from ragkit.ollama.address import parse_address
 from ragkit.ollama.exchange import Exchange, Policy
 from tests.both_clients import CLIENTS, DONE, HELLO, Connect, connecting
@@ -205,6 +207,34 @@ def test_task_that_is_cancelled_ends_the_work_at_the_server(server: Server) -> N
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(ask())
     assert server.left.wait(5)
+
+
+def test_task_that_is_cancelled_while_a_file_is_read_is_cancelled(
+    server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    begun, over = Event(), Event()
+    file = tmp_path / "model.gguf"
+    file.write_bytes(b"x")
+
+    def slow(*_: object) -> Iterator[bytes]:
+        begun.set()
+        over.wait(5)
+        yield b"x"
+
+    monkeypatch.setattr(clients, "blocks_of", slow)
+
+    async def send() -> None:
+        async with AsyncClient(server.url) as client:
+            task = asyncio.create_task(client.send(endpoints.put_blob("sha256:0", file)))
+            await asyncio.to_thread(begun.wait, 5)
+            task.cancel()
+            try:
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+            finally:
+                over.set()
+
+    asyncio.run(send())
 
 
 def test_stream_of_asyncio_that_is_just_left_ends_the_work_at_the_server(server: Server) -> None:

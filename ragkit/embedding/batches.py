@@ -197,7 +197,8 @@ class Batches:
             raise BadVectorError(f"{len(rows)} vectors came for {len(texts)} texts")
         if self.dim is not None and rows.shape[1] != self.dim:
             raise BadVectorError(f"vectors of {rows.shape[1]} numbers came, not {self.dim}")
-        norms = np.linalg.norm(rows, axis=1)
+        with np.errstate(over="ignore"):  # what is too large is no unit vector either
+            norms = np.linalg.norm(rows, axis=1)
         good = np.abs(norms - 1) < NORM_TOLERANCE  # False for NaN too
         return [
             row / norm if fine else None for row, norm, fine in zip(rows, norms, good, strict=True)

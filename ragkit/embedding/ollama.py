@@ -270,8 +270,9 @@ class OllamaEmbedder:
         if len(lengths) > 1:
             raise BadVectorError(f"vectors of {sorted(lengths)} numbers came from one model")
         matrix: FloatMatrix = np.array(rows, np.float32).reshape(len(rows), -1)
-        norms = np.linalg.norm(matrix, axis=1, keepdims=True)  # raw ones, on some releases
-        matrix /= np.where(norms > 0, norms, 1)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is no number is told by who looks
+            norms = np.linalg.norm(matrix, axis=1, keepdims=True)  # raw ones, on some releases
+            matrix /= np.where(norms > 0, norms, 1)
         return matrix
 
     def _send_one(self, text: str) -> FloatVector:

@@ -13,7 +13,7 @@ import os
 import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
-from contextlib import aclosing, closing
+from contextlib import aclosing, closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
@@ -37,6 +37,7 @@ class _Settings:
     """What both clients are made with."""
 
     _kind: ClassVar[Callable[..., Any]]
+    _here: Callable[..., object]  # what connections cannot be taken out of
 
     def __init__(
         self,
@@ -64,17 +65,28 @@ class _Settings:
         self.address: Address = parse_address(given)
         self._policy = Policy(timeout_s, retries, backoff_s)
         try:
-            self._http: Any = self._kind(
+            self._open = functools.partial(
+                self._kind,
                 base_url=str(self.address),
                 headers=headers_for(self.address, api_key),
                 trust_env=not self.address.is_private,  # proxies are for servers elsewhere
                 verify=_certificates(self.address),
             )
+            self._opened: dict[Any, Any] = {self._here(): self._open()}  # copies share them
         except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:
             raise ConfigError(
                 f"cannot connect to {self.address}: {error}",
                 hint="check the address, and HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE",
             ) from error
+
+    @property
+    def _http(self) -> Any:  # noqa: ANN401 - httpx's client of the kind
+        """The connections of this process, or loop: another's would mix up replies, or be dead."""
+        here, opened = self._here(), self._opened
+        for http in list(opened.values()):
+            if http.is_closed:
+                return http  # which says so
+        return opened.get(here) or opened.setdefault(here, opened.pop(None, None) or self._open())
 
     @property
     def timeout_s(self) -> float:
@@ -154,10 +166,12 @@ def _follows(plan: Callable[P, Plan[T]]) -> Callable[Concatenate[Client, P], T]:
 
 
 class Client(_Settings):
-    """A blocking client, for as many threads as you like."""
+    """A blocking client, for as many threads as you like; a forked process connects anew."""
 
-    _http: httpx.Client
     _kind = httpx.Client
+
+    def _here(self) -> int:
+        return os.getpid()
 
     def __enter__(self) -> Client:
         return self
@@ -282,8 +296,18 @@ class AsyncClient(_Settings):
     A stream that is left before its end is closed by ``contextlib.aclosing``.
     """
 
-    _http: httpx.AsyncClient
     _kind = httpx.AsyncClient
+
+    def _here(self) -> object:
+        """Return the loop that runs, None where none does yet; forget those that are over."""
+        import asyncio
+
+        for loop, http in list(getattr(self, "_opened", {}).items()):
+            if loop is not None and loop.is_closed() and not http.is_closed:
+                del self._opened[loop]
+        with suppress(RuntimeError):
+            return asyncio.get_running_loop()
+        return None
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -380,6 +404,10 @@ async def _blocks(file: Path, most_bytes: int) -> AsyncIterator[bytes]:
     """Yield a file's bytes, read beside the loop."""
     import asyncio
 
-    with closing(blocks_of(file, most_bytes)) as blocks:
+    blocks = blocks_of(file, most_bytes)
+    try:
         while block := await asyncio.to_thread(next, blocks, b""):
             yield block
+    finally:
+        with suppress(ValueError):  # where it is cancelled while a thread still reads: that ends it
+            blocks.close()

@@ -106,4 +106,5 @@ class Hosts:
             if not isinstance(error, OllamaUnreachableError):
                 return error
         addresses = ", ".join(str(client.address) for client in self.clients)
-        return OllamaUnreachableError(f"no Ollama server at {addresses}", hint=errors[0].hint)
+        hint = errors[0].hint if errors else "run it again: one of them answers by now"
+        return OllamaUnreachableError(f"no Ollama server at {addresses}", hint=hint)

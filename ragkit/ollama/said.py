@@ -12,7 +12,8 @@ from ragkit.errors import OllamaReplyError
 from ragkit.ollama.framing import one_line, value_of
 
 MOST_CHARACTERS = 300
-TAG = re.compile(r"<(style|script|title)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+# What is begun and not ended goes to the end, and no "<" is within a tag: each is looked at once.
+TAG = re.compile(r"<(style|script|title)\b.*?(?:</\1\s*>|\Z)|<[^<>]*>", re.DOTALL | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx
@@ -38,7 +39,7 @@ def _broken(address: Address, error: httpx.HTTPError, why: str) -> OllamaError:
         return NotOllamaError(
             f"the proxy on the way to {address} refuses: {why}", hint="add the host to NO_PROXY"
         )
-    if "illegal status line" in why:  # as h11 says it
+    if re.search("illegal (status|request) line", why):  # as h11 says it
         return NotOllamaError(
             f"what answers at {address} does not speak HTTP: {why}",
             hint="check the address, OLLAMA_HOST or --host, and whether it is https://",
