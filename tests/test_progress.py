@@ -16,7 +16,9 @@ from ragkit import Chunk, Document, Rag, StructureChunker
 from ragkit.cli import progress
 from ragkit.cli.app import run
 from ragkit.cli.progress import ProgressPrinter
-from ragkit.types import FloatMatrix, IngestReport, Progress
+from ragkit.index.survey import Survey
+from ragkit.index.tally import Tally
+from ragkit.types import Failure, FloatMatrix, IngestReport, Progress
 from tests.embedders import HashingEmbedder
 from tests.ollama_server import Server
 from tests.test_cli import Terminal, terminal
@@ -236,3 +238,17 @@ def test_another_ingest_counts_its_own_seconds(monkeypatch: pytest.MonkeyPatch) 
         now[0] = 103.0
         printer(Progress("wait"))
     assert written == ["\r\x1b[Kwaiting for the other process, 3 s"]
+
+
+def test_a_hundred_thousand_notes_are_not_copied_for_each_and_all_there_at_the_end() -> None:
+    nothing = Survey((), (), (), (), (), {}, (), (), ())
+    tally = Tally(nothing, IngestReport())
+    for number in range(100_000):
+        tally.noted("a.md", str(number))
+        if number < 10 or number % 1000 == 0:
+            assert len(tally.progress("read").report.notes) >= 0.9 * number
+    tally.failed(Failure("b.md", "read", "it is broken"))
+    assert [note for _, note in tally.progress("done").report.notes] == list(
+        map(str, range(100_000))
+    )
+    assert len(tally.report.failed) == 1

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from ragkit.index.survey import Survey
 from ragkit.types import Chunk, Document, Failure, IngestReport, Progress, Skipped
+
+LAGS = 16  # a step may lack one of so many notes: each would copy all that came before it
 
 
 class Tally:
@@ -23,7 +26,8 @@ class Tally:
         self._files_done = self._bytes_done = 0
         given_up = [failure for failure in surveyed.remembered if failure.page is None]
         self._texts_done = self._texts_known = 0
-        self.report = IngestReport(
+        self._new: dict[str, list[Any]] = {"skipped": [], "failed": [], "notes": []}
+        self._report = IngestReport(
             files=len(surveyed.fresh) + len(surveyed.unchanged) + len(given_up),
             unchanged=len(surveyed.unchanged),
             chunks=before.chunks,
@@ -34,8 +38,21 @@ class Tally:
             notes=surveyed.notes,
         )
 
+    @property
+    def report(self) -> IngestReport:
+        """All totals so far."""
+        for name, new in self._new.items():
+            if new:
+                both: Any = {name: (*getattr(self._report, name), *new)}
+                self._report = replace(self._report, **both)
+                new.clear()
+        return self._report
+
     def progress(self, stage: str, path: str = "") -> Progress:
         """Return where the ingest is."""
+        new = sum(map(len, self._new.values()))
+        told = sum(len(getattr(self._report, name)) for name in self._new)
+        is_midway = stage in ("read", "embed")
         return Progress(
             stage,
             path,
@@ -43,7 +60,7 @@ class Tally:
             self._files_total,
             self._bytes_done,
             self._bytes_total,
-            self.report,
+            self._report if is_midway and LAGS * new < told else self.report,
             self._texts_done,
             self._texts_known,
         )
@@ -55,7 +72,7 @@ class Tally:
 
     def stored(self, path: str, kind: str, document: Document | None, chunks: int) -> None:
         """Count a file as "new", "changed" or "unchanged"; without a document it was known."""
-        report = self.report
+        report = self._report
         report = replace(report, read=report.read + 1, **{kind: getattr(report, kind) + 1})
         if document is not None:
             blank = len(document.pages_without_text)
@@ -63,9 +80,9 @@ class Tally:
                 report,
                 chunks=report.chunks + chunks,
                 pages_without_text=report.pages_without_text + blank,
-                notes=(*report.notes, *((path, note) for note in document.notes)),
             )
-        self.report = report
+            self._new["notes"] += [(path, note) for note in document.notes]
+        self._report = report
 
     def to_embed(self, count: int) -> None:
         """Count texts as waiting for the embedder."""
@@ -74,34 +91,34 @@ class Tally:
     def embedded(self, count: int, *, of: int) -> None:
         """Count texts as embedded, of those that the embedder is done with."""
         self._texts_done += of
-        self.report = replace(self.report, embedded=self.report.embedded + count)
+        self._report = replace(self._report, embedded=self._report.embedded + count)
 
     def met(self, size: int) -> None:
         """Count a file of ``size`` bytes that was found in another one."""
         self._files_total += 1
         self._bytes_total += size
-        self.report = replace(self.report, files=self.report.files + 1)
+        self._report = replace(self._report, files=self._report.files + 1)
 
     def removed(self, count: int) -> None:
         """Count files that left the index."""
-        self.report = replace(self.report, removed=self.report.removed + count)
+        self._report = replace(self._report, removed=self._report.removed + count)
 
     def failed(self, failure: Failure) -> None:
         """Add a failure."""
-        self.report = replace(self.report, failed=(*self.report.failed, failure))
+        self._new["failed"].append(failure)
 
     def skipped(self, skipped: Skipped) -> None:
         """Add a file that turned out to be none to read."""
-        files, others = self.report.files - 1, self.report.skipped
-        self.report = replace(self.report, files=files, skipped=(*others, skipped))
+        self._report = replace(self._report, files=self._report.files - 1)
+        self._new["skipped"].append(skipped)
 
     def passed_over(self, skipped: Skipped) -> None:
         """Add a member of a file that is not read."""
-        self.report = replace(self.report, skipped=(*self.report.skipped, skipped))
+        self._new["skipped"].append(skipped)
 
     def noted(self, path: str, note: str) -> None:
         """Add what is to be said of a file."""
-        self.report = replace(self.report, notes=(*self.report.notes, (path, note)))
+        self._new["notes"].append((path, note))
 
 
 def without_vectors(chunks: Sequence[tuple[Chunk, str]], total: int) -> str:
