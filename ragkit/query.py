@@ -231,9 +231,9 @@ class Answer:
         """What was lost or changed on the way, to be said to the user."""
         text, wording = self.text, wording_for(self.question)  # the outcome is that of its end
         notes = list(self._outcome.notes)
-        # Only a model makes numbers up; what a passage has in brackets is quoted as it stands.
-        is_of_model = self._outcome.hits is not None
-        if is_of_model and (numbers := unsourced(text, self._given)):
+        # What a passage has in brackets is quoted as it stands; what else answers makes numbers up.
+        is_quoted = self.model is None or self.model.startswith("builtin:")
+        if not is_quoted and (numbers := unsourced(text, self._given)):
             markers = wording.between.join(f"[{number}]" for number in numbers)
             notes.append(wording.not_given.format(markers=markers))
         if not (self.refused or self.citations):

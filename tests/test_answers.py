@@ -18,9 +18,11 @@ HITS = hits_of(*[f"Passage {n} says so." for n in range(1, 9)])
 EARLY = "the answer was ended early: it is not whole"
 
 
-def answer_of(pieces: Iterator[str], hits: Sequence[Hit] = HITS) -> Answer:
+def answer_of(
+    pieces: Iterator[str], hits: Sequence[Hit] = HITS, model: str = "test:model"
+) -> Answer:
     found = Found("Is it so?", tuple(hits), Evidence(1.0, 0.5, ()), files=1, passages=8)
-    return Answer(found, pieces, refused=False, model="test:model", embedder="test:embedder")
+    return Answer(found, pieces, refused=False, model=model, embedder="test:embedder")
 
 
 def said(*pieces: str, hits: int | None = 8) -> Generator[str, None, Outcome]:
@@ -133,6 +135,12 @@ def test_a_model_cannot_cite_what_it_was_not_given() -> None:
 
 
 def test_markers_that_an_answer_without_a_model_has_are_those_of_its_passages() -> None:
-    answer = answer_of(said("It is so [99], says [8].", hits=None))
+    answer = answer_of(said("It is so [99], says [8].", hits=None), model="builtin:quotes")
     assert [citation.marker for citation in answer.citations] == [8]
     assert answer.notes == ()
+
+
+def test_what_an_answerer_of_ones_own_makes_up_is_told_though_it_tells_nothing_of_its_end() -> None:
+    answer = answer_of(iter(["It is so [1], says [4]."]), HITS[:1])
+    assert [citation.marker for citation in answer.citations] == [1]
+    assert answer.notes == ("the answer cites what the model was not given: [4]",)

@@ -17,8 +17,10 @@ from typing import Unpack
 import pytest
 
 from ragkit import Rag
-from ragkit.errors import IndexStaleError, OllamaError
+from ragkit.errors import IndexDamagedError, IndexStaleError, OllamaError
+from ragkit.index import beside, survey
 from ragkit.index.beside import begun
+from ragkit.index.folder import Index
 from ragkit.types import FloatMatrix, Progress, Ways
 from tests.embedders import HashingEmbedder
 from tests.ollama_server import Server, serve
@@ -283,6 +285,31 @@ def test_an_index_whose_vectors_have_drifted_is_embedded_anew(docs: Path, ollama
             rag.ingest()
         assert rag.ingest(reindex=True).embedded == COUNT
     is_whole(OLD)
+
+
+@pytest.mark.usefixtures("docs")
+def test_what_is_built_is_closed_again_whatever_goes_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[Path] = []
+
+    def close(index: Index) -> None:
+        closed.append(index.folder)
+        real(index)
+
+    def fails(*_: object, **__: object) -> None:
+        raise IndexDamagedError("its row is damaged")
+
+    with Rag(embed_model="bge-m3") as rag:
+        stop_at(rag, 100)
+        real = Index.close
+        monkeypatch.setattr(Index, "close", close)
+        with monkeypatch.context() as patch:
+            patch.setattr(survey, "survey", fails)
+            with pytest.raises(IndexDamagedError):
+                rag.plan(reindex=True)
+        assert [folder.name for folder in closed].count("reindex") == 1
+        monkeypatch.setattr(beside, "_is_taken", fails)
+        assert begun(rag.index()) is None
+        assert closed[-1].name == "reindex"
 
 
 @pytest.mark.parametrize("left", [b"no database" * 1000, b""])

@@ -31,9 +31,13 @@ def begun(index: Index) -> Index | None:
     """Open what is being built beside an index, None if nothing is."""
     with suppress(RagkitError):
         found = Index.open(index.folder / BESIDE)
-        if not _is_taken(index, found):
-            return found
-        found.close()
+        is_of_use = False
+        try:
+            is_of_use = not _is_taken(index, found)
+        finally:
+            if not is_of_use:
+                found.close()
+        return found if is_of_use else None
     return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -271,39 +271,36 @@ class Writing:
 
         roots = self.roots(paths, ways)
         reindex = ways.get("reindex", False)
-        built = beside.begun(index) if index and reindex else None
         stored = partial(stored_path, base=self._home.parent)
         cut = self.cut(index) if index else (self._settings.chunker, self._settings.chunk_tokens)
-        found = survey(
-            index,
-            roots,
-            stored=stored,
-            reread=ways.get("reread", False) or reindex,
-            retry_failed=ways.get("retry_failed", False),
-            prune=ways.get("prune", False),
-            loaders=self._loaders,
-            choice=chosen_by(ways),
-        )
-        planned = plan(
-            result_of(self._by_name(index, paths, ways)).join(found),
-            index=built if reindex else index,
-            stored=stored,
-            chunker=self._parts.chunker(*cut),
-            max_file_bytes=self._settings.max_file_mb * 1_000_000,
-            loaders=self._loaders,
-            pdf_limits=self._pdf_limits,
-            anew=ways.get("reread", False) or reindex,
-        )
-        try:
+        built = beside.begun(index) if index and reindex else None
+        with closing(built) if built else nullcontext():
+            found = survey(
+                index,
+                roots,
+                stored=stored,
+                reread=ways.get("reread", False) or reindex,
+                retry_failed=ways.get("retry_failed", False),
+                prune=ways.get("prune", False),
+                loaders=self._loaders,
+                choice=chosen_by(ways),
+            )
+            planned = plan(
+                result_of(self._by_name(index, paths, ways)).join(found),
+                index=built if reindex else index,
+                stored=stored,
+                chunker=self._parts.chunker(*cut),
+                max_file_bytes=self._settings.max_file_mb * 1_000_000,
+                loaders=self._loaders,
+                pdf_limits=self._pdf_limits,
+                anew=ways.get("reread", False) or reindex,
+            )
             return summed(
                 planned,
                 pace=partial(self._parts.pace, index),
                 batch_texts=self._parts.batch_texts(index),
                 progress=progress,
             )
-        finally:
-            if built:
-                built.close()
 
     def digests(self) -> dict[str, bytes]:
         """Return the digest of each file of the index, if there is one."""
