@@ -18,7 +18,7 @@ from ragkit.errors import (
     OllamaTimeoutError,
     OllamaUnreachableError,
 )
-from ragkit.ollama import AsyncClient, Client, clients, endpoints
+from ragkit.ollama import AsyncClient, Client, endpoints, files
 from ragkit.ollama.address import parse_address
 from ragkit.ollama.exchange import Exchange, Policy
 from tests.both_clients import CLIENTS, DONE, HELLO, Connect, connecting
@@ -221,7 +221,7 @@ def test_task_that_is_cancelled_while_a_file_is_read_is_cancelled(
         over.wait(5)
         yield b"x"
 
-    monkeypatch.setattr(clients, "blocks_of", slow)
+    monkeypatch.setattr(files, "blocks_of", slow)
 
     async def send() -> None:
         async with AsyncClient(server.url) as client:

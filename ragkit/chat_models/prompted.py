@@ -64,7 +64,7 @@ class PromptedAnswerer:
                 try:
                     begun = _beginning(stream)
                 except ContextLengthError as error:
-                    if prompt.hits == 1 and budget < self.budget_tokens // 8:
+                    if prompt.hits <= 1 and budget < self.budget_tokens // 8:
                         raise
                     budget = _smaller(budget, error)
                     continue

@@ -12,10 +12,9 @@ import inspect
 import os
 import ssl
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import aclosing, closing, suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 import httpx
@@ -25,7 +24,7 @@ from ragkit.ollama import endpoints, uploads
 from ragkit.ollama.address import Address, headers_for, parse_address
 from ragkit.ollama.endpoints import Call
 from ragkit.ollama.exchange import Exchange, Policy
-from ragkit.ollama.files import blocks_of
+from ragkit.ollama.files import blocks_beside, blocks_of
 from ragkit.ollama.uploads import Plan
 
 P = ParamSpec("P")
@@ -348,7 +347,7 @@ class AsyncClient(_Settings):
                     exchange.url,
                     content=exchange.content
                     if call.file is None
-                    else _blocks(call.file, exchange.file_bytes),
+                    else blocks_beside(call.file, exchange.file_bytes),
                     headers=exchange.headers,
                     timeout=exchange.timeout,
                 ) as reply:
@@ -398,16 +397,3 @@ class AsyncClient(_Settings):
     v1_chat_stream = _astreams(endpoints.v1_chat)
     v1_embeddings = _asends(endpoints.v1_embeddings)
     v1_models = _asends(endpoints.v1_models)
-
-
-async def _blocks(file: Path, most_bytes: int) -> AsyncIterator[bytes]:
-    """Yield a file's bytes, read beside the loop."""
-    import asyncio
-
-    blocks = blocks_of(file, most_bytes)
-    try:
-        while block := await asyncio.to_thread(next, blocks, b""):
-            yield block
-    finally:
-        with suppress(ValueError):  # where it is cancelled while a thread still reads: that ends it
-            blocks.close()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
 
@@ -62,3 +62,16 @@ def blocks_of(file: Path, most_bytes: int) -> Generator[bytes, None, None]:
     if left:
         shown = one_line(str(file), 120)
         raise ConfigError(f"{shown} changes while it is sent", hint="send it when it is whole")
+
+
+async def blocks_beside(file: Path, most_bytes: int) -> AsyncIterator[bytes]:
+    """Yield a file's bytes as ``blocks_of`` does, read beside the loop of asyncio."""
+    import asyncio
+
+    blocks = blocks_of(file, most_bytes)
+    try:
+        while block := await asyncio.to_thread(next, blocks, b""):
+            yield block
+    finally:
+        with suppress(ValueError):  # where it is cancelled while a thread still reads: that ends it
+            blocks.close()
