@@ -746,6 +746,25 @@ def test_what_nobody_reads_any_more_is_not_said_and_ends_nothing(
     assert run(["ingest", "docs", "-v"]) == 0
 
 
+def test_a_terminal_that_is_gone_ends_no_ingest_and_is_no_fault(
+    monkeypatch: pytest.MonkeyPatch, indexed: Path
+) -> None:
+    assert indexed
+    ours, theirs = pty.openpty()
+    gone = os.fdopen(theirs, "w", encoding="utf-8")
+    os.close(ours)
+    clock = iter(range(100_000))
+    with monkeypatch.context() as patch, contextlib.suppress(OSError):
+        for name in ("stdout", "stderr"):
+            patch.setattr(sys, name, gone)
+        patch.setattr(gone, "isatty", lambda: True)
+        patch.setattr(time, "monotonic", lambda: float(next(clock)))
+        codes = run(["ask", "x", "--index", "none"]), run(["ingest", "docs"])
+        sys.stdout.close()
+        gone.close()
+    assert codes == (5, 0)
+
+
 def test_streams_that_are_closed_are_opened_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("stdin", "stdout", "stderr"):
         monkeypatch.setattr(sys, name, None)

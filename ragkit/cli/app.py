@@ -19,7 +19,7 @@ import click
 
 from ragkit import __version__
 from ragkit.cli.completing import complete_models
-from ragkit.cli.output import printable, tell
+from ragkit.cli.output import is_unread, printable, tell
 from ragkit.config import CHOICES, parse_option
 from ragkit.errors import IndexWriteError, RagkitError, UntrustedHostError
 from ragkit.where import as_where
@@ -224,7 +224,7 @@ def _confirmed(error: UntrustedHostError) -> bool:
 
 def _output_ended(error: OSError) -> int:
     """Return the exit code where the output takes no more: quietly for ``ragkit ls | head``."""
-    is_closed = isinstance(error, BrokenPipeError)
+    is_closed = is_unread(error, sys.stdout)
     if not is_closed and error.errno not in NO_SPACE:
         return _fault(error)
     sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until exit

@@ -50,7 +50,9 @@ class OneLine:
             self._last = now
             text = printable(line(now - self._began))
             if self.is_drawn:
-                columns = os.get_terminal_size(sys.stderr.fileno()).columns or 80
+                columns = 80
+                with suppress(OSError):  # the terminal is gone meanwhile
+                    columns = os.get_terminal_size(sys.stderr.fileno()).columns or 80
                 tell("\r\x1b[K" + clipped(text, columns - 1), nl=False)
             else:
                 tell(text)
