@@ -75,7 +75,9 @@ def evidence(
         for terms in sets
     ]
     everywhere = set().union(*sets)
-    missing = tuple(forms[0] for forms in query if everywhere.isdisjoint(forms))
+    missing = tuple(
+        f[0] for f, w in zip(query, weights, strict=True) if w and everywhere.isdisjoint(f)
+    )
     bigrams = sum(w for forms, w in zip(query, weights, strict=True) if is_bigram(forms[0])) / total
     return Evidence(
         coverage=max(covered, default=0.0) / total,

@@ -210,9 +210,10 @@ class Bm25:
         self._total += len(terms)
         self._added.update(set(terms))
 
-    def idf(self, term: str) -> float:
-        """Return the weight of a term."""
-        return idf(self._folder_frequency(term) + self._added[term], self._chunks)
+    def idf(self, term: str, *, least: int = 0) -> float:
+        """Return the weight of a term, among ``least`` chunks if there are less."""
+        having = self._folder_frequency(term) + self._added[term]
+        return idf(having, max(self._chunks, least))
 
     def score(self, query: Query, terms: Sequence[str]) -> float:
         """Return the score of a chunk with these terms.

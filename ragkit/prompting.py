@@ -10,6 +10,7 @@ import re
 import secrets
 from collections.abc import Sequence
 
+from ragkit.text.graphemes import floor
 from ragkit.text.headings import heading_path
 from ragkit.text.tokens import estimate_tokens, fits, fitting
 from ragkit.text.wording import NO_ANSWER, wording_for
@@ -51,21 +52,22 @@ def build_prompt(
     asked = f"Question: {question}"
     left = budget_tokens - estimate_tokens(asked)
     parts: list[str] = []
+    is_cut = False
     for hit in hits:
         source = _source(hit, hit.chunk.text, word)
         if not fits(source, 0, len(source), max(left, 0)):
             if not parts:
                 whole = hit.chunk.text
                 room = left - estimate_tokens(_source(hit, "", word))
-                parts.append(
-                    _source(hit, whole[: fitting(whole, 0, max(room, LEAST_TOKENS))], word)
-                )
+                end = floor(whole, fitting(whole, 0, max(room, LEAST_TOKENS)))
+                is_cut = end < len(whole)
+                parts.append(_source(hit, whole[:end], word))
             break
         parts.append(source)
         left -= estimate_tokens(source)
     text = "\n\n".join([*parts, asked])
     rules = rules.replace(NO_ANSWER, wording_for(question).no_answer)
-    return Prompt(rules, text, len(parts), estimate_tokens(rules) + estimate_tokens(text))
+    return Prompt(rules, text, len(parts), estimate_tokens(rules) + estimate_tokens(text), is_cut)
 
 
 def _source(hit: Hit, text: str, word: str) -> str:

@@ -15,12 +15,12 @@ from ragkit.protocols import Answerer, Embedder
 from ragkit.text.page_ranges import page_ranges
 from ragkit.text.surrogates import encodable
 from ragkit.text.wording import is_no_answer, wording_for
-from ragkit.text.words import asking_terms, missing_words, query_terms
+from ragkit.text.words import asking_bigrams, asking_terms, missing_words, query_terms
 from ragkit.types import Citation, Hit, Outcome, Usage
 
 # Chosen on nine public sets; the plateau is wide (tests/benchmarks/RESULTS.md).
 WEIGHTS = {"body": 0.35, "dense": 0.25, "headings": 0.1, "window": 0.3}
-LANGUAGES = 5  # the commonest of an index: a word is looked for as each of them stems it
+LEAST = 30  # passages that an index counts as, where evidence is told (RESULTS.md)
 VIEWS = {
     "hybrid": ("body", "dense", "headings", "window"),
     "lexical": ("body", "headings", "window"),
@@ -80,7 +80,7 @@ def search(
     if not question.strip():
         raise ConfigError("the question is blank", hint='give it in quotes: "How do I ...?"')
     views = [view for view in VIEWS[mode] if view != "dense" or embedder is not None]
-    terms = query_terms(question, snapshot.facts.languages[:LANGUAGES])
+    terms = query_terms(question, snapshot.facts.languages)
     candidates = max(candidates, k)
     vector = embedder.embed_query(question) if embedder and "dense" in views else None
 
@@ -111,21 +111,25 @@ def search(
     hits = snapshot.hits(fused, scores, k=max(k, PASSAGES))
     passages = snapshot.bodies([hit.id for hit in hits[:PASSAGES]])
     facts = snapshot.facts
-    proof = evidence(terms, passages, _telling(question, snapshot), strictness=strictness)
+    proof = evidence(terms, passages, telling(question, snapshot), strictness=strictness)
     missing = missing_words(question, facts.languages, proof.missing)
     proof = replace(proof, missing=tuple(missing))
     return Found(question, tuple(hits[:k]), proof, *snapshot.searched, mode, where=snapshot.where)
 
 
-def _telling(question: str, snapshot: Snapshot) -> Callable[[str], float]:
+def telling(question: str, snapshot: Snapshot) -> Callable[[str], float]:
     """Return how much a term of the question tells of whether it can be answered.
 
-    What asks in Chinese counts as other words do, which tells no worse (RESULTS.md). Where it
-    stands in no passage it counts nothing: in a small index nothing else would count as much.
+    Words that ask, in other languages than English, count nothing where they stand in no passage;
+    bigrams that do so too in a small index (RESULTS.md). That is taken for one of ``LEAST``
+    passages: else a word that is in none counts several times as much as one that is.
     """
-    unknown = snapshot.idf("")
-    idle = {term for term in asking_terms(question) if snapshot.idf(term) >= unknown}
-    return lambda term: 0.0 if term in idle else snapshot.idf(term)
+    unknown = snapshot.idf("", least=LEAST)
+    asking = asking_terms(question, snapshot.facts.languages)
+    if snapshot.facts.chunks < LEAST:
+        asking |= asking_bigrams(question)
+    idle = {term for term in asking if snapshot.idf(term, least=LEAST) >= unknown}
+    return lambda term: 0.0 if term in idle else snapshot.idf(term, least=LEAST)
 
 
 class Answer:

@@ -119,6 +119,7 @@ class Prompt:
     text: str  # the user's: sources and question
     hits: int  # sources 1 to hits stand in it
     tokens: int  # of both, estimated
+    is_cut: bool = False  # source 1 was too long: its end is not there
 
 
 @dataclass(frozen=True, slots=True)

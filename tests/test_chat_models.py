@@ -288,3 +288,11 @@ def test_any_chat_model_can_be_asked() -> None:
     assert outcome.notes == (
         "the model was given 1 of 4 passages: more did not fit (budget_tokens)",
     )
+
+
+def test_a_passage_that_did_not_fit_whole_is_told() -> None:
+    said, outcome = run(PromptedAnswerer(Counts())(QUESTION, hits_of("word " * 4000)))
+    assert (said, outcome.hits) == ("It stays [1].", 1)
+    assert outcome.notes == (
+        "the model was given only the beginning of [1]: the rest did not fit (budget_tokens)",
+    )

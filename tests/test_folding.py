@@ -46,6 +46,23 @@ def finds(query: str, text: str, language: str = "") -> bool:
         ("שלום", "שָׁלוֹם", "he"),
         ("ежик", "ёжик", "ru"),
         ("naive", "naïve", "en"),
+        ("cooperate", "co\u00adoperate", "en"),
+        ("database", "data\u200bbase", "en"),
+        ("800", "۸۰۰", "fa"),
+        ("800", "၈၀၀", ""),
+        ("1000", "1,000", "en"),
+        ("1.000", "1’000", "de"),
+        ("комп'ютер", "компʼютер", "uk"),
+        ("ג'ירפה", "ג׳ירפה", "he"),
+        ("Hawai'i", "Hawaiʻi", "en"),
+        ("été", "l’été", "en"),
+        ("aigua", "L'aigua", ""),
+        ("हिंदी", "हिन्दी", "hi"),
+        ("कलम", "क़लम", ""),
+        ("ക്ഷ", "ക്\u200dഷ", ""),
+        ("ന്\u200d", "ൻ", ""),
+        ("น้ำ", "น\u0e4d\u0e49า", "th"),
+        ("C#", "(C#)", ""),
     ],
 )
 def test_both_spellings_find_each_other(one: str, other: str, language: str) -> None:
@@ -54,7 +71,16 @@ def test_both_spellings_find_each_other(one: str, other: str, language: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("ごみ", "ゴミ"), ("мой", "мои"), ("कि", "की"), ("猫", "犬")]
+    ("one", "other"),
+    [
+        ("ごみ", "ゴミ"),
+        ("мой", "мои"),
+        ("कि", "की"),
+        ("猫", "犬"),
+        ("C++", "C#"),
+        ("C", "C++"),
+        ("Hawaii", "Hawai'i"),
+    ],
 )
 def test_other_words_stay_apart(one: str, other: str) -> None:
     assert not finds(one, other)
@@ -64,6 +90,20 @@ def test_an_accent_that_is_typed_is_looked_for_first() -> None:
     assert words.query_terms("schön café", [""]) == [("schön", "schon"), ("café", "cafe")]
     assert words.terms("schön", "") == "schön schon"
     assert words.query_terms("schon", [""]) == [("schon",)]
+
+
+def test_parts_of_words_find_them_and_emoji_of_a_question_are_no_words() -> None:
+    assert finds("کتاب ها", "کتاب\u200cها")
+    assert finds("کتابها", "کتاب\u200cها")
+    assert finds("C++", "C++17")
+    assert finds("🎉", "done 🎉")
+    assert finds("Hawaii", "Hawaiʻi")
+    assert words.query_terms("rent? 😀", [""]) == [("rent",)]
+    assert words.query_terms("1,000", [""]) == [("1000",)]
+    assert (
+        words.terms("1,000,000 C++11 3.1415 10.1000", "") == "1000000 1 000 c++ 11 3 1415 10 1000"
+    )
+    assert words.missing_words("1,000 l'été", [""], {"1000", "été"}) == ["1,000", "l'été"]
 
 
 def test_missing_words_are_told_as_they_were_typed() -> None:

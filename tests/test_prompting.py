@@ -56,6 +56,9 @@ def test_the_first_source_is_there_in_any_case_if_only_its_beginning() -> None:
     prompt = build_prompt("How long?", hits_of("word " * 2000, "next"), budget_tokens=300)
     assert prompt.hits == 1
     assert 250 < estimate_tokens(prompt.text) <= 300 + 2  # each part is rounded up by itself
+    assert prompt.is_cut
+    family = build_prompt("?", hits_of("👩‍👩‍👧" * 200), budget_tokens=99).text
+    assert "👩‍👩‍👧\n" in family  # no part of one
     assert build_prompt("long " * 500, hits_of("word " * 99), budget_tokens=100).hits == 1
 
 

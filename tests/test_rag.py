@@ -273,6 +273,55 @@ def test_what_asks_in_chinese_is_not_looked_for_in_a_small_index(
         assert rag.ask(question).refused == refused
 
 
+LEASE = (
+    "The rent is 800 euros a month. Die Miete beträgt 800 Euro. Le loyer est de 800 euros."
+    " El alquiler es de 800 euros. Арендная плата составляет 800 евро. 家賃は八百ユーロです。"
+    " 월세는 800유로입니다. किराया 800 यूरो है। الإيجار هو ٨٠٠ يورو."
+)
+
+
+ASKED = [
+    ("What’s the rent?", False),
+    ("How high is the rent?", False),
+    ("How much does the rent cost?", False),
+    ("Wie hoch ist die Miete?", False),
+    ("Quel est le montant du loyer ?", False),
+    ("¿Cuánto cuesta el alquiler?", False),
+    ("Сколько составляет арендная плата?", False),
+    ("家賃はいくらですか？", False),
+    ("월세가 얼마예요?", False),
+    ("किराया कितना है?", False),
+    ("كم الإيجار؟", False),
+    ("Did the landlord die in the war?", True),
+    ("Wer ist der Präsident von Frankreich?", True),
+    ("¿Quién ganó el mundial?", True),
+]
+
+
+def test_a_small_index_answers_what_stands_in_it_in_any_language(tmp_path: Path) -> None:
+    write(tmp_path, lease=LEASE)
+    with Rag(tmp_path / ".ragkit", embedder=HashingEmbedder()) as rag:
+        rag.ingest(tmp_path / "lease.md")
+        assert [(question, rag.ask(question).refused) for question, _ in ASKED] == ASKED
+        assert "Wie" not in rag.ask("Wie siegte Brasilien?").text  # what asks is not missed
+
+
+def test_words_of_the_sixth_language_of_an_index_are_found_as_it_stems_them(tmp_path: Path) -> None:
+    many = [
+        "模型在内存中。",
+        "これはモデルの説明です。",
+        "이것은 모델입니다.",
+        "นี่คือแบบจำลอง",
+        "Это описание модели.",
+    ]
+    texts = {f"t{n}": text for n, text in enumerate([*many, *(f"{text}2" for text in many)])}
+    write(tmp_path, **texts, nl="De kinderen van het dorp zijn in het park met een hond.")
+    with Rag(tmp_path / ".ragkit", embedder=HashingEmbedder(), mode="lexical") as rag:
+        rag.ingest(tmp_path)
+        assert rag.status().languages[-1] == "nl"
+        assert [hit.path for hit in rag.search("kinderen")] == ["nl.md"]
+
+
 def test_what_the_documents_do_not_say_is_refused_unless_asked_to_try(folder: Path) -> None:
     with Rag(folder / ".ragkit", embedder=HashingEmbedder()) as rag:
         answer = rag.ask("Which giraffe won the football cup?")

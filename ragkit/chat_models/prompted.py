@@ -112,6 +112,8 @@ def _notes(
     notes = []
     if prompt.hits < len(hits):
         notes.append(wording.left_out.format(given=prompt.hits, all=len(hits)))
+    if prompt.is_cut:
+        notes.append(wording.source_cut)
     if was_cut(prompt.tokens, usage.prompt_tokens, context):
         read = usage.prompt_tokens
         notes.append(wording.prompt_cut.format(read=read, sent=prompt.tokens, context=context))

@@ -244,9 +244,9 @@ class Snapshot:
         scores = {c: scorer.score(query, entry.terms(field)) for c, entry in entries.items()}
         return {chunk: score for chunk, score in scores.items() if score > 0}
 
-    def idf(self, term: str) -> float:
-        """Return how telling a term is: the weight BM25 gives it."""
-        return self._bm25["body"].idf(term)
+    def idf(self, term: str, *, least: int = 0) -> float:
+        """Return how telling a term is: BM25's weight, among ``least`` chunks if there are less."""
+        return self._bm25["body"].idf(term, least=least)
 
     def bodies(self, chunks: Iterable[int]) -> list[list[str]]:
         """Return the terms of each of ``chunks`` that exists, its heading path before it."""

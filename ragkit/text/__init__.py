@@ -7,6 +7,7 @@
 * ``languages``: which language a text is in, and its function words
 * ``page_ranges``: page numbers, runs of them in one
 * ``headings``: where a passage stands, in one line
+* ``asking``: the words that ask, of many languages
 * ``words``: the terms that BM25 counts; ``folding``: what is written in two ways and is one
 * ``wording``: refusals and notices, in the language of the question
 """

@@ -5,7 +5,7 @@ Only terms are folded, never a text. Two things are told apart: what *no* search
 (``unaccented``).
 
 Left as they are, as they make other words: hiragana and katakana, Cyrillic й, and the marks of the
-scripts of India.
+scripts of India but for two of Hindi: the dot below, and a nasal that may be a dot above.
 """
 
 from __future__ import annotations
@@ -17,16 +17,44 @@ from pathlib import Path
 
 HAN = Path(__file__).with_name("han-variants.txt")
 # Arabic vowel signs and the stroke that stretches words; Hebrew points and accents.
-UNWRITTEN = re.compile("[\u0640\u064b-\u065f\u0670\u06d6-\u06ed\u0591-\u05bd\u05bf\u05c1-\u05c7]+")
+# Joiners, which only shape letters.
+UNWRITTEN = re.compile(
+    "[\u0640\u064b-\u065f\u0670\u06d6-\u06ed\u0591-\u05bd\u05bf\u05c1-\u05c7\u0730-\u074a\u200c\u200d]+"
+)
+# Soft hyphens, marks of direction, places where a line may break.
+INVISIBLE = re.compile(
+    "[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe0e\ufe0f\ufeff]+"
+)
+APOSTROPHES = "'’‘׳"
+SAME_APOSTROPHE = str.maketrans(dict.fromkeys("’‘׳ʼ", "'"))
+ZEROS = "٠۰०০੦૦୦௦౦೦൦෦๐໐༠၀០᠐"
 LETTERS = str.maketrans({
-    "ς": "σ", "ß": "ss",
-    "ي": "ی", "ى": "ی", "ك": "ک", "أ": "ا", "إ": "ا", "آ": "ا", "ٱ": "ا",
+    "ς": "σ", "ß": "ss", "ʻ": "'",
+    "ي": "ی", "ى": "ی", "ك": "ک", "ڪ": "ک", "أ": "ا", "إ": "ا", "آ": "ا", "ٱ": "ا",
+    "ہ": "ه", "ۀ": "ه",
+    "ൺ": "ണ്", "ൻ": "ന്", "ർ": "ര്", "ൽ": "ല്", "ൾ": "ള്", "ൿ": "ക്",
+    **{chr(ord(zero) + n): str(n) for zero in ZEROS for n in range(10)},
 })  # fmt: skip
 ACCENTS = re.compile("(?<![\u0400-\u052f])[\u0300-\u036f]+")
 NO_ACCENTS = str.maketrans({
     "ı": "i", "ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ё": "е",
-    "ĳ": "ij",
+    "ĳ": "ij", "ʻ": "", "ँ": "ं",
 })  # fmt: skip
+NUKTA = "\u093c"
+NASAL = re.compile("(?:ङ्(?=[क-घ])|ञ्(?=[च-झ])|ण्(?=[ट-ढ])|न्(?=[त-ध])|म्(?=[प-भ]))")
+THAI_ORDER = re.compile("([\u0e48-\u0e4b\u0ec8-\u0ecb])([\u0e4d\u0ecd])")
+
+
+def normal(text: str) -> str:
+    r"""Return a text in Unicode's compatibility form, without what is not seen.
+
+    The marks of a Thai letter may be typed in either order, and one vowel as two of another.
+
+    >>> normal("ﬁle co\u00adoperate"), normal("น้ำ") == normal("นํ้า")
+    ('file cooperate', True)
+    """
+    text = INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
+    return THAI_ORDER.sub(r"\2\1", text).replace("เเ", "แ")
 
 
 def lowered(word: str, language: str) -> str:
@@ -40,7 +68,8 @@ def lowered(word: str, language: str) -> str:
         if language == "tr":
             word = word.replace("I", "ı")
         word = UNWRITTEN.sub("", word) or word
-    return word.lower().replace("’", "'")
+        word = word.translate(SAME_APOSTROPHE)
+    return word.lower()
 
 
 def plain(term: str) -> str:
@@ -58,8 +87,8 @@ def unaccented(word: str) -> str:
     >>> unaccented("café"), unaccented("żółć"), unaccented("йод"), unaccented("ёж")
     ('cafe', 'zolc', 'йод', 'еж')
     """
-    apart = unicodedata.normalize("NFD", word.translate(NO_ACCENTS))
-    return unicodedata.normalize("NFC", ACCENTS.sub("", apart))
+    apart = unicodedata.normalize("NFD", word.translate(NO_ACCENTS)).replace(NUKTA, "")
+    return unicodedata.normalize("NFC", NASAL.sub("ं", ACCENTS.sub("", apart)))
 
 
 def one_han(run: str) -> str:

@@ -31,6 +31,7 @@ class Wording:
     unread: str  # with {file} and {pages}
     readable: str  # stands behind it where that can be mended
     left_out: str  # with {given} and {all}
+    source_cut: str
     prompt_cut: str  # with {read}, {sent} and {context}
     answer_cut: str  # with {tokens}
 
@@ -53,6 +54,9 @@ WORDINGS = {
         unread="{file} has pages without text (scans?): {pages}",
         readable="; 'ragkit ingest --vision-model llava' reads them",
         left_out="the model was given {given} of {all} passages: more did not fit (budget_tokens)",
+        source_cut=(
+            "the model was given only the beginning of [1]: the rest did not fit (budget_tokens)"
+        ),
         prompt_cut=(
             "the server seems to have cut the prompt: it read {read} tokens of about {sent}, with a"
             " context of {context}; do not trust this answer, and lower budget_tokens or update"
@@ -74,6 +78,7 @@ WORDINGS = {
         unread="{file} 有没有文字的页（扫描件？）：{pages}",
         readable="；'ragkit ingest --vision-model llava' 可以读取这些页",
         left_out="只有 {all} 个段落中的 {given} 个提供给了模型，其余放不下（budget_tokens）",
+        source_cut="段落 [1] 超出 budget_tokens，只有开头提供给了模型",
         prompt_cut=(
             "服务端似乎截断了提示词：约 {sent} 个词元只读了 {read} 个，上下文长度为 {context}。"
             "这个回答不可信，请调小 budget_tokens 或升级 Ollama"

@@ -9,16 +9,15 @@ and need none.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Collection, Sequence
 from functools import cache
 from itertools import chain
 from typing import Protocol
 
-from ragkit.text.folding import lowered, one_han, plain, unaccented
-from ragkit.text.languages import ENGLISH
+from ragkit.text.asking import ASKING, asking_words, asks_in_english
+from ragkit.text.folding import APOSTROPHES, lowered, normal, one_han, plain, unaccented
 
-VERSION = "3"  # of the terms: what was made by another is made again, from the texts
+VERSION = "4"  # of the terms: what was made by another is made again, from the texts
 
 STEMMERS = {
     "ar": "arabic", "da": "danish", "de": "german", "el": "greek", "en": "english",
@@ -29,23 +28,31 @@ STEMMERS = {
 # Scripts written without spaces between words: Thai, Lao, Tibetan, Burmese, Khmer, kana, Han,
 # Hangul (with spaces, but its particles cling), and the ideographs beyond the first plane.
 UNSPACED = (
-    "\u0e01-\u0e4e\u0e81-\u0ecd\u0f40-\u0fbc\u1000-\u1049\u1050-\u109d\u1780-\u17d3"
+    "\u0e01-\u0e4e\u0e81-\u0ecd\u0f40-\u0fbc\u1000-\u103f\u1050-\u109d\u1780-\u17d3"
     "\u3041-\u3096\u30a1-\u30fa\u30fc-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff"
     "\U00020000-\U0003ffff"
 )
-MARKS = "\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u07a6-\u07b0\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0981-\u0983\u09bc-\u09d7\u0a01-\u0a51\u0a81-\u0acd\u0b01-\u0b57\u0b82-\u0bcd\u0c00-\u0c56\u0c81-\u0cd6\u0d00-\u0d57\u0d81-\u0df3\u200c\u200d"  # noqa: E501 - one class: \w lacks marks, and an Indic word would fall apart at each vowel
+MARKS = "\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u0711\u0730-\u074a\u07a6-\u07b0\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0981-\u0983\u09bc-\u09d7\u0a01-\u0a51\u0a81-\u0acd\u0b01-\u0b57\u0b82-\u0bcd\u0c00-\u0c56\u0c81-\u0cd6\u0d00-\u0d57\u0d81-\u0df3\u200c\u200d"  # noqa: E501 - one class: \w lacks marks, and an Indic word would fall apart at each vowel
 LONGEST = 100  # characters of a term; more is a hash or base64, its beginning is enough
 
-# What asks in Chinese, with the verb before it.
-ASKING = re.compile(
-    "[是有要在到为為会會]?(?:什[么麼](?:时候|時候)?|[怎多][么麼](?:[样樣办辦])?|如何|[为為]何|多少"
-    "|多[长長](?:时间|時間)?|多[久大]|[几幾]|哪[些个個里裡]?|[是能可]否|[吗嗎呢]|[请請][问問])"
+# Before words: C++ and C#; numbers whose thousands are parted.
+_NAMED = r"(?<!\w)[A-Za-z](?:\+\+|#)(?![^\W\d])"
+_GROUPED = r"(?<![\w.,])\d{1,3}(?:[.,'’٬]\d{3})+(?![.,'’٬]?\w)"
+_EMOJI = "[\u2600-\u27bf\U0001f300-\U0001faff]"
+_ASCII = re.compile(rf"{_NAMED}|{_GROUPED}|\w+(?:'\w+)?", re.ASCII)
+_ANY = re.compile(
+    rf"[{UNSPACED}]+|{_NAMED}|{_GROUPED}|{_EMOJI}"
+    rf"|(?:[^\W{UNSPACED}]|[{MARKS}])+(?:[{APOSTROPHES}][^\W{UNSPACED}]+)?"
 )
-
-_ASCII = re.compile(r"\w+(?:'\w+)?", re.ASCII)
-_ANY = re.compile(rf"[{UNSPACED}]+|(?:[^\W{UNSPACED}]|[{MARKS}])+(?:['’][^\W{UNSPACED}]+)?")
+_IS_GROUPED = re.compile(_GROUPED)
+_IS_EMOJI = re.compile(_EMOJI)
+# What stands before a vowel in French, Italian and Catalan and is no part of its word.
+_ELIDED = re.compile(
+    rf"(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu|(?:de|a|ne|da|su|que)ll|un|gl|all)[{APOSTROPHES}](?=\w{{3}})",
+    re.IGNORECASE,
+)
 _RUN = re.compile(rf"[{UNSPACED}]")
-_RUNS = re.compile(rf"[{UNSPACED}]+")
+_DIGITS = re.compile(r"\d+")
 _PARTS = re.compile(r"[A-Z]+s?(?![a-z])|[A-Z]?[a-z]+|\d+")
 _OTHER_PARTS = re.compile(r"\d+|[^\d_]+")
 
@@ -82,10 +89,16 @@ class Terms(dict[str, str]):
 
 
 def _names(word: str) -> list[str]:
-    """Return a word, and the parts of it if it is an identifier."""
-    name = word.partition("'")[0].partition("’")[0]
+    """Return a word, and the parts of it if it is an identifier, or has a joiner in Persian."""
+    if elided := _ELIDED.match(word):
+        word = word[elided.end() :]
+    if _IS_GROUPED.fullmatch(word):
+        return ["".join(_DIGITS.findall(word)), *_DIGITS.findall(word)]
+    name = re.split(f"[{APOSTROPHES}]", word, maxsplit=1)[0]
     if name.isalpha() and name[1:].islower():
         return [word]
+    if "\u200c" in name and "\u0600" <= name[0] <= "\u06ff":
+        return [word, *filter(None, name.split("\u200c"))]
     parts = (_PARTS if name.isascii() else _OTHER_PARTS).findall(name)
     if len(parts) < 2:
         return [word]
@@ -134,10 +147,7 @@ def terms(text: str, language: str = "") -> str:
     >>> terms("模型默认 loadModel()")
     '模型 型默 默认 loadmodel load model'
     """
-    if text.isascii():
-        found = _ASCII.findall(text)
-    else:
-        found = _ANY.findall(unicodedata.normalize("NFKC", text))
+    found = _ASCII.findall(text) if text.isascii() else _ANY.findall(normal(text))
     return " ".join(map(_terms(language).__getitem__, found))
 
 
@@ -160,28 +170,40 @@ def query_terms(query: str, languages: Sequence[str]) -> list[tuple[str, ...]]:
     >>> query_terms("loaded models", ["en", "de", ""])
     [('load', 'loaded'), ('model', 'models')]
     """
-    text = unicodedata.normalize("NFKC", query)
+    text = normal(query)
     words = _ANY.findall(text)
-    telling = [word for word in words if word.lower() not in ENGLISH] or words
+    telling = [w for w in words if not (asks_in_english(w) or _IS_EMOJI.match(w))] or words
     found: dict[tuple[str, ...], None] = {}
     for word in telling:
         if _RUN.match(word):
             found |= dict.fromkeys((pair,) for pair in bigrams(one_han(word)))
             continue
-        for name in _names(word):
+        names = _names(word)
+        for name in names[:1] if _IS_GROUPED.fullmatch(word) else names:
             forms = (_terms(language).forms(name) for language in languages or [""])
             found[tuple(dict.fromkeys(chain.from_iterable(forms)))] = None
     return list(found)
 
 
-def asking_terms(query: str) -> set[str]:
-    """Return the bigrams that what asks in Chinese has a part in.
+def asking_terms(query: str, languages: Sequence[str] = ()) -> set[str]:
+    """Return the terms of the words that ask in a query.
 
-    >>> sorted(asking_terms("租金是多少")), asking_terms("How much is the rent?")
-    (['多少', '是多', '金是'], set())
+    >>> sorted(asking_terms("Wie hoch ist die Miete?")), asking_terms("How much is the rent?")
+    (['die', 'hoch', 'ist', 'wie'], {'much'})
+    """
+    asking = asking_words(_ANY.findall(normal(query)))
+    stems = [_terms(language) for language in languages or [""]]
+    return {form for word in asking for stem in stems for form in stem.forms(word)}
+
+
+def asking_bigrams(query: str) -> set[str]:
+    """Return the bigrams that what asks has a part in, in scripts that part no words.
+
+    >>> sorted(asking_bigrams("租金是多少"))
+    ['多少', '是多', '金是']
     """
     found: set[str] = set()
-    for run in _RUNS.findall(unicodedata.normalize("NFKC", query)):
+    for run in filter(_RUN.match, _ANY.findall(normal(query))):
         pairs = bigrams(one_han(run))
         for match in ASKING.finditer(run):
             found.update(pairs[max(match.start() - 1, 0) : match.end()])
@@ -200,7 +222,7 @@ def missing_words(query: str, languages: Sequence[str], missing: Collection[str]
     """
     first = _terms(languages[0] if languages else "")
     found: list[str] = []
-    for word in _ANY.findall(unicodedata.normalize("NFKC", query)):
+    for word in _ANY.findall(normal(query)):
         if not _RUN.match(word):
             found += [word] if first[word].split(" ")[0] in missing else []
             continue

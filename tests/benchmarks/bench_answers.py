@@ -21,7 +21,7 @@ from ragkit import Rag
 from ragkit.chat_models.quoting import QuotingAnswerer
 from ragkit.embedding.wordllama import WordLlamaEmbedder
 from ragkit.grounding import PASSAGES, evidence
-from ragkit.query import search
+from ragkit.query import search, telling
 from ragkit.text.words import query_terms
 
 sys.path.insert(0, str(Path(__file__).parent / "kit"))
@@ -63,7 +63,7 @@ def coverages(rag: Rag, data: Dataset, names: dict[str, tuple[str, int]]) -> Fig
             for hits in (found.hits, others):
                 passages = snapshot.bodies([hit.id for hit in hits[:PASSAGES]])
                 words = query_terms(query.text, snapshot.facts.languages)
-                proof = evidence(words, passages, snapshot.idf)
+                proof = evidence(words, passages, telling(query.text, snapshot))
                 rows[-1].append((proof.coverage, proof.floor))
     return np.array(rows)
 
