@@ -35,16 +35,19 @@ UNSPACED = (
 MARKS = "\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u0711\u0730-\u074a\u07a6-\u07b0\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0981-\u0983\u09bc-\u09d7\u0a01-\u0a51\u0a81-\u0acd\u0b01-\u0b57\u0b82-\u0bcd\u0c00-\u0c56\u0c81-\u0cd6\u0d00-\u0d57\u0d81-\u0df3\u200c\u200d"  # noqa: E501 - one class: \w lacks marks, and an Indic word would fall apart at each vowel
 LONGEST = 100  # characters of a term; more is a hash or base64, its beginning is enough
 
-# Before words: C++ and C#; numbers whose thousands are parted (1.234 may as well be no thousand).
-_NAMED = r"(?<!\w)[A-Za-z](?:\+\+|#)(?![^\W\d])"
-_GROUPED = r"(?<![\w.,])[^\D0]\d{0,2}(?:(?:[,'’٬]\d{3})+|(?:\.\d{3}){2,})(?![.,'’٬]?\w)"
+# What a word may have behind it, looked for only there: C++ and C# their signs; a number parted
+# thousands ("1.234" may as well have none).
+_SIGNS = r"(?=[+#])(?<=(?<!\w)[A-Za-z])(?:\+\+|#)(?![^\W\d])"
+_THOUSANDS = r"(?:(?:[,'’٬]\d{3})+|(?:\.\d{3}){2,})"
+_FIRST = "|".join(rf"(?<=(?<![\w.,])[^\D0]{more})" for more in ("", r"\d", r"\d\d"))
+_BEHIND = rf"{_SIGNS}|(?=[,'’٬.]\d)(?:{_FIRST}){_THOUSANDS}(?![.,'’٬]?\w)"
 _EMOJI = "[\u2600-\u27bf\U0001f300-\U0001faff]"
-_ASCII = re.compile(rf"{_NAMED}|{_GROUPED}|\w+(?:'\w+)?", re.ASCII)
+_ASCII = re.compile(rf"\w+(?:{_BEHIND}|'\w+)?", re.ASCII)
 _ANY = re.compile(
-    rf"[{UNSPACED}]+|{_NAMED}|{_GROUPED}|{_EMOJI}"
-    rf"|(?:[^\W{UNSPACED}]|[{MARKS}])+(?:[{APOSTROPHES}][^\W{UNSPACED}]+)?"
+    rf"[{UNSPACED}]+|(?:[^\W{UNSPACED}]|[{MARKS}])+(?:{_BEHIND}|[{APOSTROPHES}][^\W{UNSPACED}]+)?"
+    rf"|{_EMOJI}"
 )
-_IS_GROUPED = re.compile(_GROUPED)
+_IS_GROUPED = re.compile(rf"[^\D0]\d{{0,2}}{_THOUSANDS}")
 _IS_EMOJI = re.compile(_EMOJI)
 # What stands before a vowel in French, Italian and Catalan and is no part of its word.
 _ELIDED = re.compile(
