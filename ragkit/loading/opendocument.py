@@ -252,6 +252,7 @@ class Reader:
             yield _folded(node.tail)
 
     def is_raised(self, style: str) -> bool:
+        """Say whether letters of a style stand higher than the rest."""
         marks = child(self.styles.get(style), "text-properties")
         position = value(marks, "text-position") if marks is not None else ""
         return position.startswith("super") or whole(position.partition("%")[0], 0) > 0
