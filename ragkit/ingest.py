@@ -13,7 +13,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -64,11 +64,11 @@ def ingest(
     given: Given = NOTHING,
     chosen: Survey | None = None,
     before: IngestReport | None = None,
-) -> Iterator[Progress]:
+) -> Generator[Progress, None, IngestReport]:
     """Bring the index in step with what lies below ``roots``; yield before each file.
 
-    Stopped early, by a signal or an error, all documents that were finished are kept, and the next
-    run embeds only what is missing. The writer's lock is held by the caller.
+    Returns what was done. Stopped early, by a signal or an error, all documents that were finished
+    are kept, and the next run embeds only what is missing. The writer's lock is held by the caller.
 
     Args:
         index: open for writing.
@@ -160,6 +160,7 @@ def ingest(
     yield run.tally.progress("publish")
     publish(index.catalog, index.folder, dim=embedder.dim)
     yield run.tally.progress("done")
+    return run.tally.report
 
 
 @dataclass(slots=True)

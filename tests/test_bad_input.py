@@ -69,7 +69,10 @@ def test_no_index_yet(here: Path, ragkit: Terminal) -> None:
     assert code == 3
     assert "making an index" not in err
     assert not (here / ".ragkit").exists()
-    assert ragkit("status", "--index", "elsewhere")[0] == 5
+    for command in (["status"], ["check", "--repair"], ["check", "--compact"], ["rm", "docs"]):
+        code, _, err = ragkit(*command, "--index", "elsewhere")
+        assert (code, "no index at" in err) == (5, True)
+        assert not (here / "elsewhere").exists()  # a name that was misspelled
 
 
 @pytest.mark.parametrize(
@@ -320,6 +323,7 @@ def test_a_folder_of_other_things_is_no_index(here: Path, ragkit: Terminal) -> N
     code, _, err = ragkit("ingest", "docs", "--offline", "--index", "docs")
     assert code == 8
     assert "docs holds other things (bridge.md), so no index is made in it" in err
+    assert not (here / "docs/writer.lock").exists()
 
 
 def test_what_a_deleted_catalog_left_behind_is_in_nobodys_way(

@@ -146,7 +146,6 @@ def test_an_index_or_other_things_are_in_nobodys_way(exported: Path) -> None:
     before = sorted((exported / "docs").iterdir())
     with Rag(exported / "docs") as rag, pytest.raises(IndexWriteError, match="holds other things"):
         rag.take_in(file)
-    (exported / "docs/writer.lock").unlink()
     assert sorted((exported / "docs").iterdir()) == before
 
 
@@ -201,6 +200,8 @@ def test_the_commands(indexed: Path, ragkit: Terminal) -> None:
     assert ragkit.json("export", "kb.ragkit") == {
         "file": "kb.ragkit", "bytes": (indexed / "kb.ragkit").stat().st_size,
     }  # fmt: skip
+    code, _, err = ragkit("export", "-")
+    assert (code, "not written to standard output" in err, Path("-").exists()) == (2, True, False)
     code, _, err = ragkit("import", "kb.ragkit")
     assert code == 2
     assert "there is an index at" in err
@@ -229,6 +230,7 @@ def test_lines_of_json_for_other_programs(indexed: Path, ragkit: Terminal) -> No
     code, _, err = ragkit("export", "--jsonl", "p.jsonl")
     assert code == 2
     assert "p.jsonl is there already" in err
+    assert ragkit("export", "--jsonl", ".")[0] == 2
     code, _, err = ragkit("export", "--jsonl", "nowhere/p.jsonl")
     assert code == 8
     assert "cannot write to nowhere/p.jsonl" in err

@@ -312,6 +312,32 @@ def test_what_is_built_is_closed_again_whatever_goes_wrong(monkeypatch: pytest.M
         assert closed[-1].name == "reindex"
 
 
+def test_a_model_whose_vectors_have_another_length_now_is_refused(
+    docs: Path, ollama: Server
+) -> None:
+    ollama.add(replace(ollama.models["nomic-embed-text"], dim=384))
+    with Rag() as rag:
+        with pytest.raises(IndexStaleError, match="384 numbers, not 768") as told:
+            rag.ingest()
+        assert "--reindex" in (told.value.hint or "")
+        assert rag.ingest(reindex=True).embedded == COUNT
+    is_whole(OLD)
+
+
+def test_a_model_that_becomes_another_while_it_embeds_is_told(docs: Path, ollama: Server) -> None:
+    other = replace(ollama.models["nomic-embed-text"], weights="others")
+    (docs / "new.md").write_text("# New\n\nThe gnu walks.\n", "utf-8")
+
+    def change(step: Progress) -> None:
+        if step.stage == "publish":
+            ollama.add(other)
+
+    with Rag() as rag:
+        with pytest.raises(IndexStaleError, match="gives other vectors"):
+            rag.ingest(progress=change)
+        assert rag.ingest(reindex=True).embedded == COUNT + 1
+
+
 @pytest.mark.parametrize("left", [b"no database" * 1000, b""])
 def test_what_was_begun_and_is_damaged_is_begun_anew(docs: Path, left: bytes) -> None:
     beside = Path(".ragkit/reindex")

@@ -103,6 +103,8 @@ def test_a_second_writer_is_told_at_once_who_writes(
             assert f"'ragkit ingest docs --host {ollama.url}' (process {first.pid} on" in err
             assert f" on {socket.gethostname()}, since {time.strftime('%Y-')}" in err
             assert "hint: '--wait' waits until it is done; searching goes on meanwhile" in err
+        code, _, err = ragkit("check", "--repair")  # which cannot wait
+        assert (code, "hint: run this again when that is done; searching" in err) == (8, True)
         assert not ollama.requests  # before the server is asked for anything
         code, out, _ = ragkit("search", "bridge", "--mode", "lexical")
         assert (code, "docs/bridge.md" in out) == (0, True)

@@ -32,6 +32,11 @@ def export(file: str, jsonl: bool, index: str | None, as_json: bool) -> None:
 
     with Rag(index) as rag:
         if not jsonl:
+            if file == "-":
+                raise ConfigError(
+                    "an index is not written to standard output",
+                    hint="name a file; or 'ragkit export --jsonl -' for lines of JSON",
+                )
             written = rag.export(file)
             told, facts = f"{file}, {size(written)}", {"file": file, "bytes": written}
         elif file == "-":
@@ -49,7 +54,7 @@ def export(file: str, jsonl: bool, index: str | None, as_json: bool) -> None:
 
 def _write_lines(lines: Callable[[], Iterator[str]], file: Path) -> int:
     """Write lines to a new file; it has its name once it is whole."""
-    unfinished = file.with_name(f".{file.name}.unfinished")
+    unfinished = file.parent / f".{file.name}.unfinished"  # a folder may have no name: '.'
     count = 0
     try:
         if file.exists():

@@ -178,7 +178,11 @@ class OllamaEmbedder:
 
     @cached_property
     def _probe(self) -> FloatVector:
-        return self._one(PROBE, self.prefixes.document)
+        known, self._batches.dim = self._batches.dim, None  # a drift may be one of length
+        try:
+            return self._one(PROBE, self.prefixes.document)
+        finally:
+            self._batches.dim = known
 
     @cached_property
     def release(self) -> str:

@@ -1,6 +1,6 @@
 """The local index: a folder with the catalog, which is the truth, and the caches made from it.
 
-* ``folder``: finding, making and opening an index
+* ``folder``: finding, making and opening an index; ``room``: what stands in the way of a new one
 * ``lock``: the right to write to it, and who has it
 * ``roots``: which files and folders an ingest is about; ``given``: what lies in no folder
 * ``survey``: holding the files on disk against it; ``before``: what failed in earlier runs

@@ -19,7 +19,8 @@ from ragkit.errors import (
     IndexStaleError,
     RagkitError,
 )
-from ragkit.index.folder import BESIDE, Index, Maker, facts_of
+from ragkit.index.folder import Index, Maker, facts_of
+from ragkit.index.room import BESIDE
 from ragkit.protocols import Embedder
 
 TOKEN, SWITCHED = "token", "switched"  # facts of what is built, and of the index that has taken it

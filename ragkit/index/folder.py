@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import shutil
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -13,7 +11,6 @@ import numpy as np
 
 from ragkit.catalog import (
     FILE,
-    UNFINISHED,
     Catalog,
     is_below,
     is_by_name,
@@ -29,7 +26,8 @@ from ragkit.errors import (
     NoSuchPathError,
     RagkitError,
 )
-from ragkit.index.lock import LOCK, cannot_write, is_running
+from ragkit.index.lock import cannot_write, is_running
+from ragkit.index.room import clear
 from ragkit.protocols import SAME_COSINE, Embedder, ServedEmbedder
 
 NAME = ".ragkit"
@@ -38,11 +36,6 @@ RENEWED = "renewed"  # a fact: all files are yet to be read again, those of all 
 VERSION, PROBE = "embedder_version", "embedder_probe"  # facts that tell a drift of vectors
 PARAMETERS = "embedder_parameters"  # what the embedder is to be made with again
 PACE = "tokens_per_s"  # what the last long ingest embedded, in the catalog's facts
-BESIDE = "reindex"  # the folder in it where vectors of another embedder are built
-ARRIVING = "arriving"  # a folder for an index that is taken in, until it is whole
-LEFTOVER = re.compile(
-    rf"dense-\d{{6,}}\.faiss|lexical-\d{{6,}}|{re.escape(FILE)}-\w+|{BESIDE}|{ARRIVING}"
-)
 
 
 def find(start: Path) -> Path | None:
@@ -278,12 +271,15 @@ class Index:
         if version == known:
             return False
         probe = np.frombuffer(bytes.fromhex(self.catalog.ledger.meta(PROBE) or ""), "<f4")
-        cosine = float(embedder.probe() @ probe)
+        now = embedder.probe()
+        cosine = float(now @ probe) if now.shape == probe.shape else 0.0
         if cosine < SAME_COSINE:
+            told = f"a fixed text has a cosine of {cosine:.2f} with its own"
+            if now.shape != probe.shape:
+                told = f"they have {len(now)} numbers, not {len(probe)}"
             raise IndexStaleError(
                 f"{embedder.name} gives other vectors than those of the index at {self.folder}:"
-                f" a fixed text has a cosine of {cosine:.2f} with its own (seen then: {known},"
-                f" now: {version})",
+                f" {told} (seen then: {known}, now: {version})",
                 hint="'ragkit ingest --reindex' embeds all passages again;"
                 " 'ragkit search --mode lexical' works meanwhile",
             )
@@ -314,25 +310,6 @@ class Index:
     def bytes_on_disk(self) -> int:
         """Return the size of all files of the index."""
         return bytes_in(self.folder)
-
-
-def clear(folder: Path) -> None:
-    """Make ``folder`` ready for a new index: what an index there has left behind goes.
-
-    Raises:
-        IndexWriteError: it holds other things.
-        OSError: it cannot be written.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    ours = (LOCK, "config.toml", UNFINISHED)
-    files = [file for file in folder.iterdir() if not file.name.startswith(ours)]
-    if others := [file.name for file in files if not LEFTOVER.fullmatch(file.name)]:
-        raise IndexWriteError(
-            f"{folder} holds other things ({min(others)}), so no index is made in it",
-            hint="name a new or empty folder with --index",
-        )
-    for file in files:
-        shutil.rmtree(file) if file.is_dir() else file.unlink()
 
 
 def require_folder(folder: Path) -> None:

@@ -128,15 +128,15 @@ class WriterLock:
             return None
         return writer if writer.is_alive else None
 
-    def refusal(self) -> IndexLockedError:
-        """Return the error that says who writes."""
+    def refusal(self, hint: str = "'--wait' waits until it is done") -> IndexLockedError:
+        """Return the error that says who writes; ``hint`` says what can be done."""
         until = time.monotonic() + NAMED_WITHIN_S
         while not (writer := self.writer()) and time.monotonic() < until:
             time.sleep(0.02)
         named = f": {writer}" if writer else ""
         return IndexLockedError(
             f"another process is writing to the index at {self.folder}{named}",
-            hint="'--wait' waits until it is done; searching goes on meanwhile",
+            hint=f"{hint}; searching goes on meanwhile",
         )
 
 
@@ -150,7 +150,7 @@ def lock(folder: Path) -> Iterator[WriterLock]:
     """
     with WriterLock(folder) as held:
         if not held.acquire():
-            raise held.refusal()
+            raise held.refusal(hint="run this again when that is done")
         yield held
 
 

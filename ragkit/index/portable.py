@@ -25,9 +25,10 @@ from ragkit.errors import (
     RagkitError,
 )
 from ragkit.index.caches import publish
-from ragkit.index.folder import ARRIVING, Index, clear
+from ragkit.index.folder import Index
 from ragkit.index.inventory import row_damages
 from ragkit.index.lock import LOCK, lock
+from ragkit.index.room import ARRIVING, clear, require_free
 
 BEGIN = b"ragkit index 1\n"
 DIGEST = 32  # bytes at the end
@@ -106,6 +107,7 @@ def take_in(file: Path, folder: Path) -> None:
             f"there is an index at {folder} already", hint="name a new folder with --index FOLDER"
         )
     _require_whole(file)
+    require_free(folder)  # before a lock is in it
     was_there = folder.exists()
     try:
         with lock(folder):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from ragkit.catalog import is_by_name, is_outdated, is_there, stored_path
 from ragkit.config import Settings
-from ragkit.errors import ConfigError, IndexMissingError, IndexStaleError
+from ragkit.errors import ConfigError, IndexMissingError, IndexStaleError, OllamaError
 from ragkit.index import folder as folders
 from ragkit.index.lock import WriterLock
+from ragkit.index.room import require_free
 from ragkit.loading.limits import Limits
 from ragkit.loading.own import Loaders
 from ragkit.loading.patterns import ALL, Choice
-from ragkit.protocols import Embedder, Loader
+from ragkit.protocols import Embedder, Loader, ServedEmbedder
 from ragkit.rag.parts import Notify, Parts
 from ragkit.rag.seeing import seeing
 from ragkit.rag.steps import result_of
@@ -118,6 +119,7 @@ class Writing:
         folders.require_folder(self._home)
         if not is_there(self._home):
             self.roots(paths, ways)  # refused before a folder is made
+            require_free(self._home)  # and before a lock is in one of other things
         with WriterLock(self._home) as held:
             if self._home.is_dir():  # at once, before a server is asked
                 yield from self.turn(held, wait=ways.get("wait", False))
@@ -198,7 +200,7 @@ class Writing:
                 """Cut a document; what cuts is loaded only if there is one."""
                 return self._parts.chunker(chunker, tokens)(document)
 
-            yield from ingest(
+            report = yield from ingest(
                 index,
                 roots,
                 embedder=embedder,
@@ -216,6 +218,9 @@ class Writing:
                 before=before,
             )
             index.forget_renewal()
+            if report.embedded and isinstance(embedder, ServedEmbedder):
+                with suppress(OllamaError):  # it has gone since: the next run asks
+                    self._parts.embedder(index)  # another model may have taken its name meanwhile
 
     def _by_name(
         self, index: folders.Index | None, paths: Sequence[str | Path], ways: Ways
@@ -357,8 +362,10 @@ class Writing:
         """Return the index's folder.
 
         Raises:
-            IndexMissingError: there is none, and none was named.
+            IndexMissingError: there is none.
         """
+        if self._is_found and not is_there(self._home):
+            folders.Index.open(self._home).close()  # says so, before a lock makes the folder
         if not (self._is_found or is_there(self._home)):
             where = f"{Path.cwd()} or above it"
             raise IndexMissingError(f"no index in {where}", hint="ragkit ingest FOLDER")
