@@ -6,10 +6,12 @@ import os
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
@@ -21,12 +23,14 @@ from ragkit.errors import IndexDamagedError, IndexStaleError, OllamaError
 from ragkit.index import beside, survey
 from ragkit.index.beside import begun
 from ragkit.index.folder import Index
+from ragkit.protocols import Embedder
 from ragkit.types import FloatMatrix, Progress, Ways
 from tests.embedders import HashingEmbedder
 from tests.ollama_server import Server, serve
 from tests.test_cli import Terminal, ragkit
 from tests.test_damage import damage
 from tests.test_ingest import write
+from tests.test_repair import torn
 from tests.test_through_ollama import many, texts_sent
 
 __all__ = ["ragkit"]  # a fixture
@@ -206,6 +210,23 @@ def test_the_old_vectors_answer_until_the_switch(
     assert asked[-1][0] == "done"
 
 
+def test_a_question_is_answered_though_it_is_switched_meanwhile(
+    docs: Path, ollama: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare = Index.require_same_vectors
+    with Rag() as reading, Rag(embed_model="bge-m3") as writing:
+        meanwhile = [lambda: writing.ingest(reindex=True)]
+
+        def compared(index: Index, embedder: Embedder) -> bool:
+            if meanwhile:
+                meanwhile.pop()()
+            return compare(index, embedder)
+
+        monkeypatch.setattr(Index, "require_same_vectors", compared)
+        assert reading.search(QUESTION, mode="dense")[0].path == "docs/n003.md"
+    is_whole(NEW)
+
+
 def test_a_server_that_goes_away_leaves_what_was_built(docs: Path, ollama: Server) -> None:
     def fail(step: Progress) -> None:
         if step.report.embedded >= 200:
@@ -338,16 +359,23 @@ def test_a_model_that_becomes_another_while_it_embeds_is_told(docs: Path, ollama
         assert rag.ingest(reindex=True).embedded == COUNT + 1
 
 
-@pytest.mark.parametrize("left", [b"no database" * 1000, b""])
-def test_what_was_begun_and_is_damaged_is_begun_anew(docs: Path, left: bytes) -> None:
+@pytest.mark.parametrize("left", [b"no database" * 1000, b"", None])
+def test_what_was_begun_and_is_damaged_is_begun_anew(docs: Path, left: bytes | None) -> None:
     beside = Path(".ragkit/reindex")
     with Rag(embed_model="bge-m3") as rag:
         stop_at(rag, 100)
-    (beside / "catalog.sqlite").unlink()
-    if left:
-        (beside / "catalog.sqlite").write_bytes(left)
+    file = beside / "catalog.sqlite"
+    if left is None:  # the pages that vectors are found by are lost
+        with closing(sqlite3.connect(file)) as db:
+            roots = db.execute("SELECT rootpage FROM sqlite_master WHERE tbl_name='vectors'")
+            torn(beside, *[page - 1 for (page,) in roots])
+    else:
+        file.unlink()
+        if left:
+            file.write_bytes(left)
     with Rag() as rag:
         assert rag.status().reindexing is None
+        assert rag.plan(reindex=True).texts == COUNT
         assert rag.ingest().unchanged == 30
     with Rag(embed_model="bge-m3") as rag:
         assert rag.ingest(reindex=True).embedded == COUNT

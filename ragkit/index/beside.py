@@ -34,12 +34,19 @@ def begun(index: Index) -> Index | None:
         found = Index.open(index.folder / BESIDE)
         is_of_use = False
         try:
-            is_of_use = not _is_taken(index, found)
+            with found.catalog.errors():
+                _require_whole(found)
+                is_of_use = not _is_taken(index, found)
         finally:
             if not is_of_use:
                 found.close()
         return found if is_of_use else None
     return None
+
+
+def _require_whole(built: Index) -> None:
+    """Read what SQLite cannot where a file is cut off."""
+    built.catalog.count("vectors")
 
 
 def tidy(index: Index) -> bool:
@@ -76,6 +83,8 @@ def open_beside(index: Index, maker: Maker, embedder: Embedder) -> Index:
         with suppress(IndexDamagedError, IndexMissingError, IndexStaleError):
             found = Index.open(folder, writing=True)
             try:
+                with found.catalog.errors():
+                    _require_whole(found)
                 found.require(maker)
                 found.admit(embedder)
             except BaseException:

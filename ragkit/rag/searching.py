@@ -60,9 +60,20 @@ class Searching:
         """Return the best passages and how much of the question stands in them."""
         given = {name: value for name, value in (("k", k), ("mode", mode)) if value is not None}
         settings = replace(self._settings, **given)  # type: ignore[arg-type] # refuses what is wrong
-        by_words = replace(settings, mode="lexical")
         index = self._reader().index
         index.refresh()
+        maker = index.maker
+        try:
+            return self._found(question, settings, where)
+        except IndexStaleError:
+            index.refresh()
+            if index.maker == maker:
+                raise
+            return self._found(question, settings, where)  # it was embedded anew meanwhile
+
+    def _found(self, question: str, settings: Settings, where: Where | None) -> Found:
+        by_words = replace(settings, mode="lexical")
+        index = self._reader().index
         if settings.mode == "lexical":
             return self._search(question, None, settings, where)
         if (why := self._parts.left_alone(index)) and settings.mode != "dense":
