@@ -185,8 +185,9 @@ def test_each_form_of_a_bad_vector_is_told(each_ollama: Server, fault: str) -> N
 
 def test_vectors_that_are_missing_are_asked_for_again(ollama: Server) -> None:
     ollama.faults.lost = 1  # the last of each reply
-    with embedding(ollama) as embedder, pytest.raises(OllamaError, match="0 vectors came"):
+    with embedding(ollama) as embedder, pytest.raises(OllamaError, match="0 vectors came") as told:
         embedder.embed_each(FEW[:20])
+    assert "ragkit doctor" in (told.value.hint or "")
 
 
 def test_a_text_that_kills_the_model_costs_itself_only(each_ollama: Server) -> None:

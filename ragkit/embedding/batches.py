@@ -41,6 +41,7 @@ BUSY_TRIES = 5  # of a server that is busy, with growing waits between
 NORM_TOLERANCE = 0.01
 LEAST_TOKENS = 16  # a text this short is not cut further
 IN_A_ROW = 8  # texts refused one after another: then the server is asked for one that must work
+HINT = "run it again; 'ragkit doctor' tries the model, a newer Ollama may help"
 SAMPLE = "The quick brown fox jumps over the lazy dog."
 WORD_END = re.compile(r"[0-9A-Za-z](?=\s)")  # not the word: one of a megabyte may have no end
 
@@ -194,9 +195,10 @@ class Batches:
         """
         rows = self._patiently([prefix + text for text in texts])
         if len(rows) != len(texts):
-            raise BadVectorError(f"{len(rows)} vectors came for {len(texts)} texts")
+            raise BadVectorError(f"{len(rows)} vectors came for {len(texts)} texts", hint=HINT)
         if self.dim is not None and rows.shape[1] != self.dim:
-            raise BadVectorError(f"vectors of {rows.shape[1]} numbers came, not {self.dim}")
+            told = f"vectors of {rows.shape[1]} numbers came, not {self.dim}"
+            raise BadVectorError(told, hint=HINT)
         with np.errstate(over="ignore"):  # what is too large is no unit vector either
             norms = np.linalg.norm(rows, axis=1)
         good = np.abs(norms - 1) < NORM_TOLERANCE  # False for NaN too
@@ -275,7 +277,7 @@ def all_rows(found: Embedded) -> FloatMatrix:
 
 
 def _no_vector() -> BadVectorError:
-    return BadVectorError("the model gave zeros or no numbers for it")
+    return BadVectorError("the model gave zeros or no numbers for it", hint=HINT)
 
 
 def _may_be_a_text(error: OllamaError) -> bool:
