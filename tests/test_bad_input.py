@@ -16,7 +16,8 @@ import pytest
 from ragkit import Rag
 from ragkit.catalog import FORMAT, Catalog
 from ragkit.errors import IndexLockedError, IndexWriteError
-from ragkit.index.folder import find
+from ragkit.index.folder import Index, Maker, find
+from ragkit.index.room import require_free
 from ragkit.index.roots import require
 from ragkit.index.survey import survey
 from tests.embedders import HashingEmbedder
@@ -498,6 +499,13 @@ def test_an_index_that_may_not_be_read_is_told(open_to_all: Path) -> None:
     closed.mkdir(mode=0)
     with as_anybody(), pytest.raises(IndexWriteError, match="cannot look into"):
         Rag(closed / ".ragkit").status()
+    with as_anybody(), pytest.raises(IndexWriteError, match="cannot write to"):
+        require_free(closed)
+    closed.chmod(0o755)
+    (closed / "lexical-000001").mkdir()
+    closed.chmod(0o555)
+    with as_anybody(), pytest.raises(IndexWriteError, match="cannot write to"):
+        Index.create(closed, Maker("test:hashing", "test", 32, 200))
     above = open_to_all / "below/it"
     above.mkdir(parents=True)
     index.chmod(0)
