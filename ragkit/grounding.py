@@ -75,8 +75,10 @@ def evidence(
         for terms in sets
     ]
     everywhere = set().union(*sets)
-    missing = tuple(
-        f[0] for f, w in zip(query, weights, strict=True) if w and everywhere.isdisjoint(f)
+    missing = tuple(  # a stretch of bigrams is told whole, also where a part of it asks
+        f[0]
+        for f, w in zip(query, weights, strict=True)
+        if (w or is_bigram(f[0])) and everywhere.isdisjoint(f)
     )
     bigrams = sum(w for forms, w in zip(query, weights, strict=True) if is_bigram(forms[0])) / total
     return Evidence(
