@@ -735,6 +735,14 @@ def test_a_closed_pipe_is_no_fault(
     sys.stdout = stdout
 
 
+def test_what_ends_the_program_otherwise_does(
+    indexed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rag.Rag, "ls", lambda *_, **__: sys.exit(3))
+    with pytest.raises(SystemExit):
+        run(["ls"])
+
+
 def test_what_nobody_reads_any_more_is_not_said_and_ends_nothing(
     monkeypatch: pytest.MonkeyPatch, indexed: Path
 ) -> None:

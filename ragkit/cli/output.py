@@ -9,6 +9,7 @@ import re
 import stat
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import accumulate
 from typing import IO, TYPE_CHECKING
@@ -35,19 +36,18 @@ def print_json(value: object) -> None:
 
 
 def tell(text: str, *, nl: bool = True) -> None:
-    """Say something beside the data, on standard error; where nobody reads it any more, nothing."""
-    try:
+    """Say something beside the data, on standard error; where that takes nothing, nothing."""
+    with suppress(OSError):
         click.echo(text, nl=nl, err=True)
-    except OSError as error:
-        if not is_unread(error, sys.stderr):
-            raise
 
 
 def is_unread(error: OSError, stream: IO[str]) -> bool:
     """Say whether what a stream led to is gone: a pipe that was closed, a terminal."""
     if isinstance(error, BrokenPipeError):
         return True
-    return error.errno == errno.EIO and stat.S_ISCHR(os.fstat(stream.fileno()).st_mode)
+    with suppress(OSError):  # it may be no file
+        return error.errno == errno.EIO and stat.S_ISCHR(os.fstat(stream.fileno()).st_mode)
+    return False
 
 
 def write_as_it_is(text: str) -> None:
