@@ -106,10 +106,10 @@ def unknown_options(names: Iterable[str]) -> list[str]:
     >>> unknown_options(["seed", "num_cxt"])
     ["'num_cxt' is no option known here, and Ollama ignores such (did you mean num_ctx?)"]
     """
-    from difflib import get_close_matches
-
     said = []
     for name in sorted(set(names) - OPTIONS):
+        from difflib import get_close_matches
+
         close = get_close_matches(name, sorted(OPTIONS), n=1)
         meant = f" (did you mean {close[0]}?)" if close else ""
         said.append(f"{name!r} is no option known here, and Ollama ignores such{meant}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from ragkit.text.folding import lowered, plain, unaccented
 from ragkit.text.languages import ENGLISH, FUNCTION_WORDS
@@ -99,6 +100,7 @@ def bare(word: str) -> str:
     return plain(unaccented(lowered(word, ""))).rpartition("'")[2]
 
 
+@cache  # for the first question: an ingest asks nothing
 def _lists() -> Mapping[str, frozenset[str]]:
     names = {**dict.fromkeys(QUESTION_WORDS), **dict.fromkeys(FUNCTION_WORDS)}
     return {
@@ -110,7 +112,6 @@ def _lists() -> Mapping[str, frozenset[str]]:
     }
 
 
-LISTS = _lists()
 COSTS = frozenset(("cost", "costs"))  # in English: "how much does it cost" asks for a price
 HOW = frozenset(("how", "wie", "hoe", "hur", "hvor"))
 
@@ -139,8 +140,9 @@ def asking_words(words: Sequence[str]) -> list[str]:
     ['many']
     """
     small = [bare(word) for word in words]
-    best = max(LISTS, key=lambda name: sum(word in LISTS[name] for word in small))
-    asking = LISTS[best]
+    lists = _lists()
+    best = max(lists, key=lambda name: sum(word in lists[name] for word in small))
+    asking = lists[best]
     if sum(map(asks_in_english, words)) >= sum(word in asking for word in small):
         asking = COSTS
     before = ["", *small]
